@@ -1,0 +1,99 @@
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
+
+/** Who uses a data directory: the launcher and, once it runs, its workerd. */
+export interface LockHolder {
+  readonly launcher: ProcessIdentity;
+  readonly runtime?: ProcessIdentity | undefined;
+}
+
+export type LockOutcome = { readonly held: DataLock } | { readonly heldBy: ProcessIdentity };
+
+export interface DataLock {
+  /** A workerd that its killed launcher left behind on this directory. It must end before the directory is used. */
+  readonly leftBehind: ProcessIdentity | undefined;
+  /** Notes the workerd, for whoever finds this lock stale. */
+  noteRuntime(pid: number): void;
+  release(): void;
+}
+
+/**
+ * Takes the lock of a data directory, a file that names its holder. A holder that no longer lives, also one that was killed and whose
+ * process id belongs to another process by now, loses it.
+ */
+export function lockDataDir(dataDir: string): LockOutcome {
+  const path = join(dataDir, "lock");
+  const launcher = identify(process.pid);
+  if (!launcher) throw new Error("this process can't find itself");
+  let leftBehind: ProcessIdentity | undefined;
+  for (;;) {
+    if (createLock(path, { launcher })) break;
+    const found = readLock(path);
+    if (found === undefined) continue;
+    if (found.holder && isAlive(found.holder.launcher)) return { heldBy: found.holder.launcher };
+    const runtime = found.holder?.runtime;
+    if (!removeStale(path, found.text)) continue;
+    if (runtime && isAlive(runtime)) leftBehind = runtime;
+  }
+  return {
+    held: {
+      leftBehind,
+      noteRuntime: (pid) => {
+        const draft = `${path}.${process.pid}`;
+        writeFileSync(draft, JSON.stringify({ launcher, runtime: identify(pid) } satisfies LockHolder));
+        renameSync(draft, path);
+      },
+      release: () => rmSync(path, { force: true }),
+    },
+  };
+}
+
+/** Creates the lock with its content in one step: a reader never sees it half written. False when there is one already. */
+function createLock(path: string, holder: LockHolder): boolean {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(holder));
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function readLock(path: string): { text: string; holder: LockHolder | undefined } | undefined {
+  try {
+    const text = readFileSync(path, "utf8");
+    return { text, holder: parseHolder(text) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parseHolder(text: string): LockHolder | undefined {
+  try {
+    const holder = JSON.parse(text) as LockHolder;
+    return Number.isInteger(holder.launcher?.pid) ? holder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Moves the stale lock away; gives it back when another launcher was faster and this is its fresh one. */
+function removeStale(path: string, staleText: string): boolean {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+  const isStale = readFileSync(aside, "utf8") === staleText;
+  if (!isStale) linkSync(aside, path);
+  rmSync(aside, { force: true });
+  return isStale;
+}

@@ -1,0 +1,73 @@
+import { createConnection, createServer } from "node:net";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port` as clients write it. */
+export function format({ host, port }: Address): string {
+  return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Binds the address for a moment: the port that was free (another one than asked for only when that was 0), or the system's error
+ * code, such as `EADDRINUSE`, where it isn't free.
+ */
+export function findPort(address: Address): Promise<{ port: number } | { code: string }> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve({ code: error.code ?? error.message }));
+    server.listen({ ...address, exclusive: true }, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve({ port }));
+    });
+  });
+}
+
+const CORRELATION_ID = 0x6b656467;
+
+/** A whole ApiVersions request, version 0: size, api key 18, version, correlation id, no client id. */
+function apiVersionsFrame(): Buffer {
+  const frame = Buffer.alloc(14);
+  frame.writeInt32BE(10, 0);
+  frame.writeInt16BE(18, 4);
+  frame.writeInt16BE(0, 6);
+  frame.writeInt32BE(CORRELATION_ID, 8);
+  frame.writeInt16BE(-1, 12);
+  return frame;
+}
+
+/** Whether a Kafka broker answers ApiVersions at the address. */
+export async function answersKafka(address: Address, timeoutMs: number): Promise<boolean> {
+  const answer = await exchange(address, apiVersionsFrame(), 10, timeoutMs);
+  return answer.length >= 10 && answer.readInt32BE(4) === CORRELATION_ID && answer.readInt16BE(8) === 0;
+}
+
+const OK = "HTTP/1.1 200";
+
+/** Whether `GET /health` is answered with 200. By hand, since an HTTP client would cost the launcher more memory than all its rest. */
+export async function answersHealth(address: Address, timeoutMs: number): Promise<boolean> {
+  const request = `GET /health HTTP/1.1\r\nHost: ${format(address)}\r\nConnection: close\r\n\r\n`;
+  const answer = await exchange(address, Buffer.from(request), OK.length, timeoutMs);
+  return answer.toString("latin1", 0, OK.length) === OK;
+}
+
+/** Sends the bytes and returns what came back once that is enough; less when the other side fails, ends or takes too long. */
+function exchange(address: Address, request: Buffer, enoughBytes: number, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve) => {
+    let received: Buffer = Buffer.alloc(0);
+    const socket = createConnection(address, () => socket.write(request));
+    const finish = () => {
+      socket.destroy();
+      resolve(received);
+    };
+    socket.setTimeout(timeoutMs, finish);
+    socket.on("error", finish);
+    socket.on("end", finish);
+    socket.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length >= enoughBytes) finish();
+    });
+  });
+}

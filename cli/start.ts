@@ -1,0 +1,178 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type DataLock, lockDataDir } from "./data-lock.ts";
+import { type Flags, HELP, parseFlags, UsageError } from "./flags.ts";
+import { type Address, answersHealth, answersKafka, findPort, format } from "./probe.ts";
+import { isAlive, type ProcessIdentity } from "./processes.ts";
+import { type Runtime, startRuntime } from "./runtime.ts";
+import { ensureBundle } from "./worker-bundle.ts";
+
+/** How long workerd may take to serve before the start counts as failed. */
+const READY_TIMEOUT_MS = 30_000;
+const PROBE_TIMEOUT_MS = 5_000;
+const PROBE_PAUSE_MS = 5;
+/** How long requests under way may take to finish after a TERM. workerd itself stays as long as a client is connected. */
+const DRAIN_MS = 500;
+const PARENT_CHECK_MS = 500;
+const LEFT_BEHIND_MS = 5_000;
+
+interface Started {
+  readonly runtime: Runtime;
+  readonly kafka: Address;
+  readonly http: Address;
+}
+
+/** The launcher: from the command line to a serving Kedge, until a signal ends it. Exit code 1 says that it could not start or crashed. */
+export async function start(args: readonly string[]): Promise<void> {
+  try {
+    const flags = parseFlags(args);
+    if (flags.help) process.stdout.write(HELP);
+    else await serve(flags);
+  } catch (error) {
+    console.error(`kedge: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof UsageError) process.stderr.write(`\n${HELP}`);
+    process.exit(1);
+  }
+}
+
+async function serve(flags: Flags): Promise<void> {
+  const bundleDir = ensureBundle();
+  const dataDir = openDataDir(flags);
+  const lock = takeLock(dataDir);
+  if (lock.leftBehind) await end(lock.leftBehind);
+  const { runtime, kafka, http } = await startServing(flags, bundleDir, dataDir);
+  lock.noteRuntime(runtime.pid);
+  const stopping = stopOnSignal(runtime);
+
+  const failure = await whyNotReady(runtime, kafka, http);
+  if (failure && !stopping.requested) {
+    runtime.kill("SIGKILL");
+    throw new Error(failure);
+  }
+  if (!stopping.requested) announce(flags, { kafka, http, dataDir });
+  const how = await runtime.ended;
+  if (!stopping.requested) throw new Error(`workerd ended by itself (${how})`);
+  process.exit(0);
+}
+
+/** Creates the data directory; a temporary one goes when the process does. */
+function openDataDir(flags: Flags): string {
+  if (flags.dataDir === undefined) {
+    const dir = mkdtempSync(join(tmpdir(), "kedge-"));
+    process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+    return dir;
+  }
+  // npm starts scripts in the package's folder; a relative path means the folder that the user is in.
+  const dir = resolve(process.env["INIT_CWD"] ?? process.cwd(), flags.dataDir);
+  mkdirSync(dir, { recursive: true });
+  return dir;
+}
+
+function takeLock(dataDir: string): DataLock {
+  const outcome = lockDataDir(dataDir);
+  if ("heldBy" in outcome) throw new Error(`the data directory ${dataDir} is in use by process ${outcome.heldBy.pid}`);
+  process.on("exit", outcome.held.release);
+  return outcome.held;
+}
+
+/** A workerd whose launcher was killed would go on writing to the files that this one is about to open. */
+async function end(leftBehind: ProcessIdentity): Promise<void> {
+  console.log(`kedge: ending process ${leftBehind.pid}, a workerd that a killed launcher left behind on this data`);
+  process.kill(leftBehind.pid, "SIGKILL");
+  const deadlineMs = performance.now() + LEFT_BEHIND_MS;
+  while (isAlive(leftBehind)) {
+    if (performance.now() > deadlineMs) throw new Error(`process ${leftBehind.pid} does not end`);
+    await pause(PROBE_PAUSE_MS);
+  }
+}
+
+async function startServing(flags: Flags, bundleDir: string, dataDir: string): Promise<Started> {
+  const kafka = {
+    host: flags.host,
+    port: await freePort("Kafka", "--kafka-port", { host: flags.host, port: flags.kafkaPort }),
+  };
+  const http = {
+    host: flags.host,
+    port: await freePort("HTTP", "--http-port", { host: flags.host, port: flags.httpPort }),
+  };
+  if (kafka.port === http.port) throw new Error(`Kafka and HTTP can't both use port ${kafka.port}`);
+  const objectsDir = join(dataDir, "objects");
+  mkdirSync(objectsDir, { recursive: true });
+  const runtime = startRuntime({
+    bundleDir,
+    objectsDir,
+    kafkaAddress: format(kafka),
+    httpAddress: format(http),
+    brokers: `1@${format({ host: flags.advertisedHost, port: kafka.port })}`,
+  });
+  return { runtime, kafka, http };
+}
+
+async function freePort(what: string, flag: string, address: Address): Promise<number> {
+  const found = await findPort(address);
+  if ("port" in found) return found.port;
+  if (found.code === "EADDRINUSE")
+    throw new Error(`${format(address)} is in use: choose another port for ${what} with ${flag}`);
+  throw new Error(`can't listen on ${format(address)} for ${what}: ${found.code}`);
+}
+
+/** Waits until both protocols really answer; says what is wrong if they don't. */
+async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Promise<string | undefined> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  let ended: string | undefined;
+  runtime.ended.then((how) => {
+    ended = how;
+  });
+  await runtime.listening;
+  const reach = (address: Address) => ({ ...address, host: address.host === "0.0.0.0" ? "127.0.0.1" : address.host });
+  const probes = [
+    { what: "Kafka", answers: () => answersKafka(reach(kafka), PROBE_TIMEOUT_MS) },
+    { what: "HTTP", answers: () => answersHealth(reach(http), PROBE_TIMEOUT_MS) },
+  ];
+  const failures = probes.map(async ({ what, answers }) => {
+    while (!(await answers())) {
+      if (ended !== undefined) return `workerd could not start (${ended})`;
+      if (performance.now() > deadlineMs) return `${what} did not answer within ${READY_TIMEOUT_MS} ms`;
+      await pause(PROBE_PAUSE_MS);
+    }
+    return undefined;
+  });
+  return (await Promise.all(failures)).find((failure) => failure !== undefined);
+}
+
+function announce(flags: Flags, at: { kafka: Address; http: Address; dataDir: string }): void {
+  const bootstrap = format({ host: flags.advertisedHost, port: at.kafka.port });
+  const url = `http://${format({ host: flags.advertisedHost, port: at.http.port })}`;
+  console.log(`
+  Kafka  ${bootstrap}
+  HTTP   ${url}
+  data   ${flags.dataDir === undefined ? `${at.dataDir} (removed at the end)` : at.dataDir}
+
+  Try:   echo hello | kcat -P -b ${bootstrap} -t greetings && kcat -C -b ${bootstrap} -t greetings -e
+         curl ${url}/topics
+`);
+  console.log(`kedge ready kafka=${bootstrap} http=${url} ms=${Math.round(performance.now())}`);
+}
+
+/** The first signal lets workerd finish what it is at, the second doesn't wait. */
+function stopOnSignal(runtime: Runtime): { readonly requested: boolean } {
+  const state = { requested: false };
+  const stop = () => {
+    if (state.requested) return runtime.kill("SIGKILL");
+    state.requested = true;
+    runtime.kill("SIGTERM");
+    setTimeout(() => runtime.kill("SIGKILL"), DRAIN_MS).unref();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  // A killed npm doesn't tell its scripts, so that the launcher looks for itself.
+  if (process.env["npm_lifecycle_event"] !== undefined) {
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && !state.requested && stop(), PARENT_CHECK_MS).unref();
+  }
+  return state;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,106 @@
+import type { PartitionLog } from "#log/partition-log.ts";
+import type { PartitionImage } from "#ports/controller.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import type { Broker } from "./broker.ts";
+import type { FetchedPartition, FetchTarget } from "./fetch-sessions.ts";
+import { fence } from "./leader-fence.ts";
+
+const NO_OFFSET = -1;
+const NO_EPOCH = -1;
+const NOTHING: readonly Uint8Array[] = [];
+
+export interface FetchLimits {
+  /** Of all partitions together. */
+  readonly maxBytes: number;
+  /** Do the targets name topics by id? */
+  readonly byTopicId: boolean;
+}
+
+/** What one partition of a Fetch gets. */
+export interface PartitionRead extends FetchedPartition {
+  readonly target: FetchTarget;
+  /** Null when the partition can't be read here. */
+  readonly log: PartitionLog | null;
+  readonly partition: PartitionImage | undefined;
+  readonly errorCode: ErrorCode;
+  readonly lastStableOffset: number;
+  /** Whole batches as they are stored. */
+  readonly chunks: readonly Uint8Array[];
+  /** Where the client's log departs from ours, if it does. */
+  readonly divergingEpoch?: { readonly epoch: number; readonly endOffset: number };
+}
+
+/** Reads every target in order until the size limit is reached; what comes behind it is answered empty. */
+export function readPartitions(
+  broker: Broker,
+  targets: readonly FetchTarget[],
+  { maxBytes, byTopicId }: FetchLimits,
+): readonly PartitionRead[] {
+  let leftBytes = maxBytes;
+  let isEmpty = true;
+  return targets.map((target) => {
+    const read = readPartition(broker, target, { leftBytes, byTopicId, minOneMessage: isEmpty });
+    leftBytes -= read.sizeInBytes;
+    if (read.sizeInBytes > 0) isEmpty = false;
+    return read;
+  });
+}
+
+interface ReadLimits {
+  readonly leftBytes: number;
+  readonly byTopicId: boolean;
+  readonly minOneMessage: boolean;
+}
+
+function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits): PartitionRead {
+  const { byTopicId, leftBytes, minOneMessage } = limits;
+  const topic = byTopicId ? broker.cluster.topicById(target.topic) : broker.cluster.topicByName(target.topic);
+  if (topic === undefined && byTopicId) return failed(target, ErrorCode.UNKNOWN_TOPIC_ID, undefined);
+  const partition = topic?.partitions[target.partitionIndex];
+  const log = broker.lead(topic, target.partitionIndex);
+  if (typeof log === "number") return failed(target, log, partition);
+  const fenced = fence(partition, target.currentLeaderEpoch);
+  if (fenced !== ErrorCode.NONE) return failed(target, fenced, partition);
+  const bounds = {
+    target,
+    log,
+    partition,
+    errorCode: ErrorCode.NONE,
+    highWatermark: log.highWatermark,
+    lastStableOffset: log.lastStableOffset,
+    logStartOffset: log.logStartOffset,
+    sizeInBytes: 0,
+    chunks: NOTHING,
+  };
+  const divergingEpoch = divergence(log, target);
+  if (divergingEpoch !== undefined) return { ...bounds, divergingEpoch };
+  const outcome = log.read(target.fetchOffset, {
+    maxBytes: Math.max(0, Math.min(target.maxBytes, leftBytes)),
+    upperBound: log.highWatermark,
+    minOneMessage,
+  });
+  if (outcome.kind === "refused") return failed(target, outcome.errorCode, partition);
+  return { ...bounds, sizeInBytes: outcome.sizeInBytes, chunks: outcome.chunks };
+}
+
+/** Did the client read records of an epoch that ended before its fetch offset here (KIP-595)? */
+function divergence(log: PartitionLog, { lastFetchedEpoch, fetchOffset }: FetchTarget) {
+  if (lastFetchedEpoch === NO_EPOCH) return undefined;
+  const { leaderEpoch, endOffset } = log.endOffsetForEpoch(lastFetchedEpoch);
+  if (endOffset === NO_OFFSET || (leaderEpoch >= lastFetchedEpoch && endOffset >= fetchOffset)) return undefined;
+  return { epoch: leaderEpoch, endOffset };
+}
+
+function failed(target: FetchTarget, errorCode: ErrorCode, partition: PartitionImage | undefined): PartitionRead {
+  return {
+    target,
+    log: null,
+    partition,
+    errorCode,
+    highWatermark: NO_OFFSET,
+    lastStableOffset: NO_OFFSET,
+    logStartOffset: NO_OFFSET,
+    sizeInBytes: 0,
+    chunks: NOTHING,
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * Fetch, 4–18: batches as they are stored, from the fetch offset up to the high watermark.
+ *
+ * Nothing is decompressed or encoded anew; the last batch may begin before the fetch offset, and the first one of an
+ * answer is given even when it is larger than the limits (KIP-74). Below `minBytes` the request parks until an append or
+ * its deadline. Sessions: `../fetch-sessions.ts`. Departures from Kafka: an answer holds at most MAX_FETCH_BYTES,
+ * since an object has 128 MB for all its clients; followers don't fetch yet.
+ */
+import { ErrorCode } from "#protocol/errors.ts";
+import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
+import type { Draft } from "#protocol/schema.ts";
+import { type FetchContext, type FetchTarget } from "../fetch-sessions.ts";
+import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
+import { handler, type RequestContext } from "../handler.ts";
+import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
+
+/** Kafka's `fetch.max.bytes` is 55 MB. */
+export const MAX_FETCH_BYTES = 8 * 1024 * 1024;
+
+/** The longest that a request parks, whatever `maxWaitMs` says. */
+export const MAX_FETCH_WAIT_MS = 5 * 60_000;
+
+const FIRST_VERSION_BY_TOPIC_ID = 13;
+const READ_COMMITTED = 1;
+
+export const fetch = handler({
+  request: FetchRequest,
+  response: FetchResponse,
+  min: 4,
+  max: 18,
+  async handle(context, request) {
+    const session = openSession(context, request);
+    if (session.errorCode !== ErrorCode.NONE) return { errorCode: session.errorCode };
+    const limits = {
+      maxBytes: Math.min(request.maxBytes, MAX_FETCH_BYTES),
+      byTopicId: context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID,
+    };
+    const reads = await readOrPark(context, request, session.targets, limits);
+    return answer(context, request, session, reads);
+  },
+});
+
+function openSession(context: RequestContext, request: FetchRequest): FetchContext {
+  const byTopicId = context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID;
+  return context.broker.fetchSessions.open({
+    sessionId: request.sessionId,
+    sessionEpoch: request.sessionEpoch,
+    byTopicId,
+    nowMs: context.nowMs,
+    targets: request.topics.flatMap((topic) =>
+      topic.partitions.map((partition) => ({
+        topic: byTopicId ? topic.topicId : topic.topic,
+        partitionIndex: partition.partition,
+        fetchOffset: partition.fetchOffset,
+        maxBytes: partition.partitionMaxBytes,
+        currentLeaderEpoch: partition.currentLeaderEpoch,
+        lastFetchedEpoch: partition.lastFetchedEpoch,
+      })),
+    ),
+    forgotten: request.forgottenTopicsData.flatMap((topic) =>
+      topic.partitions.map((partitionIndex) => ({ topic: byTopicId ? topic.topicId : topic.topic, partitionIndex })),
+    ),
+  });
+}
+
+async function readOrPark(
+  { broker, peer, nowMs }: RequestContext,
+  request: FetchRequest,
+  targets: readonly FetchTarget[],
+  limits: FetchLimits,
+): Promise<readonly PartitionRead[]> {
+  let reads = readPartitions(broker, targets, limits);
+  if (request.maxWaitMs <= 0 || targets.length === 0) return reads;
+  const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
+  while (!isEnough(reads, request.minBytes)) {
+    const logs = reads.flatMap((read) => (read.log === null ? [] : [read.log]));
+    if (!(await broker.parkFetch(logs, deadlineMs, peer))) break;
+    reads = readPartitions(broker, targets, limits);
+  }
+  return reads;
+}
+
+/** An error or a divergence is answered at once, whatever there is to read. */
+function isEnough(reads: readonly PartitionRead[], minBytes: number): boolean {
+  let sizeInBytes = 0;
+  for (const read of reads) {
+    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== undefined) return true;
+    sizeInBytes += read.sizeInBytes;
+  }
+  return sizeInBytes >= minBytes;
+}
+
+function answer(
+  { broker, apiVersion }: RequestContext,
+  request: FetchRequest,
+  session: FetchContext,
+  reads: readonly PartitionRead[],
+): Draft<FetchResponse> {
+  const { sessionId, included } = session.select(reads);
+  const byTopicId = apiVersion >= FIRST_VERSION_BY_TOPIC_ID;
+  const responses: { topic: string; topicId: string; partitions: ReturnType<typeof partitionAnswer>[] }[] = [];
+  const leaders: (number | undefined)[] = [];
+  for (const [at, read] of reads.entries()) {
+    if (!included[at]) continue;
+    const { topic } = read.target;
+    let last = responses.at(-1);
+    if (last === undefined || (byTopicId ? last.topicId : last.topic) !== topic) {
+      last = byTopicId ? { topic: "", topicId: topic, partitions: [] } : { topic, topicId: undefined as never, partitions: [] };
+      responses.push(last);
+    }
+    const partition = partitionAnswer(read, request.isolationLevel);
+    leaders.push(partition.currentLeader?.leaderId);
+    last.partitions.push(partition);
+  }
+  return { sessionId, responses, nodeEndpoints: nodeEndpoints(broker, leaders) };
+}
+
+function partitionAnswer(read: PartitionRead, isolationLevel: number) {
+  return {
+    partitionIndex: read.target.partitionIndex,
+    errorCode: read.errorCode,
+    highWatermark: read.highWatermark,
+    lastStableOffset: read.lastStableOffset,
+    logStartOffset: read.logStartOffset,
+    divergingEpoch: read.divergingEpoch,
+    currentLeader: currentLeader(read.errorCode, read.partition),
+    abortedTransactions: isolationLevel === READ_COMMITTED ? [] : null,
+    records: read.chunks,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * ListOffsets, 1–11: the offset of a moment, or one of the log's ends.
+ *
+ * Latest is the high watermark (the last stable offset with isolation level read_committed), earliest the log start
+ * offset, -3 the first record that has the largest timestamp. Nothing is tiered yet, so earliest local is earliest,
+ * and there is neither a latest tiered offset nor one that waits for its upload: -1.
+ */
+import type { PartitionLog } from "#log/partition-log.ts";
+import type { TopicImage } from "#ports/controller.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
+import type { Broker } from "../broker.ts";
+import { handler } from "../handler.ts";
+import { fence } from "../leader-fence.ts";
+
+const LATEST = -1;
+const EARLIEST = -2;
+const MAX_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+const EARLIEST_PENDING_UPLOAD = -6;
+
+/** From which version on a request may ask for this. */
+const FIRST_VERSION: ReadonlyMap<number, number> = new Map([
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+]);
+
+const READ_COMMITTED = 1;
+const NOT_FOUND = { timestamp: -1, offset: -1, leaderEpoch: -1 };
+
+type PartitionQuestion = ListOffsetsRequest["topics"][number]["partitions"][number];
+
+export const listOffsets = handler({
+  request: ListOffsetsRequest,
+  response: ListOffsetsResponse,
+  min: 1,
+  max: 11,
+  handle({ broker, apiVersion }, request) {
+    const committedOnly = request.isolationLevel === READ_COMMITTED;
+    const asked = new Map<string, number>();
+    for (const { name, partitions } of request.topics) {
+      for (const { partitionIndex } of partitions) {
+        const key = `${partitionIndex}/${name}`;
+        asked.set(key, (asked.get(key) ?? 0) + 1);
+      }
+    }
+    return {
+      topics: request.topics.map(({ name, partitions }) => {
+        const topic = broker.cluster.topicByName(name);
+        return {
+          name,
+          partitions: partitions.map((question) => {
+            const { partitionIndex } = question;
+            // Kafka refuses a partition that is asked for twice.
+            if ((asked.get(`${partitionIndex}/${name}`) ?? 0) > 1) {
+              return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
+            }
+            return answer(broker, topic, question, { apiVersion, committedOnly });
+          }),
+        };
+      }),
+    };
+  },
+});
+
+interface Asking {
+  readonly apiVersion: number;
+  readonly committedOnly: boolean;
+}
+
+function answer(broker: Broker, topic: TopicImage | undefined, question: PartitionQuestion, asking: Asking) {
+  const { partitionIndex, currentLeaderEpoch, timestamp } = question;
+  const log = broker.lead(topic, partitionIndex);
+  if (typeof log === "number") return { partitionIndex, errorCode: log };
+  const partition = topic?.partitions[partitionIndex];
+  const errorCode = fence(partition, currentLeaderEpoch);
+  if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
+  if (timestamp < 0 && asking.apiVersion < (FIRST_VERSION.get(timestamp) ?? 0)) {
+    return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  }
+  return { partitionIndex, errorCode, ...find(log, timestamp, asking.committedOnly) };
+}
+
+function find(log: PartitionLog, timestamp: number, committedOnly: boolean) {
+  const end = committedOnly ? log.lastStableOffset : log.highWatermark;
+  switch (timestamp) {
+    case LATEST:
+      return { timestamp: -1, offset: end, leaderEpoch: log.latestEpoch };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.epochForOffset(log.logStartOffset) };
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return NOT_FOUND;
+    default: {
+      const found = timestamp === MAX_TIMESTAMP ? log.offsetOfMaxTimestamp(end) : log.offsetForTimestamp(timestamp, end);
+      if (found === null) return NOT_FOUND;
+      return { timestamp: found.timestampMs, offset: found.offset, leaderEpoch: found.leaderEpoch };
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// OffsetFetch (9), versions 1-10. What a group has committed: for the named partitions, or for all of them with null topics (2+); several
+// groups at once from version 8 on, topics by id from version 10 on. Offset -1 where nothing was committed. `requireStable` is accepted:
+// without transactions every committed offset is stable.
+// Departures from Kafka: an offset that was committed to a topic of the same name which has been deleted since isn't shown in any version.
+
+import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
+import type { FetchedTopic } from "#group/offsets.ts";
+import type { GroupEnvironment } from "#ports/coordinator-log.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { OffsetFetchRequest, OffsetFetchResponse } from "#protocol/messages/09-offset-fetch.ts";
+import type { GroupCoordinators } from "../group-coordinators.ts";
+import { handler } from "../handler.ts";
+
+const FIRST_VERSION_WITH_TOP_LEVEL_ERROR = 2;
+const FIRST_VERSION_WITH_GROUPS = 8;
+const FIRST_VERSION_WITH_TOPIC_IDS = 10;
+
+type AskedTopic = Pick<
+  NonNullable<OffsetFetchRequest["groups"][number]["topics"]>[number],
+  "name" | "partitionIndexes"
+> & {
+  readonly topicId?: Uuid;
+};
+
+interface Partition {
+  readonly partitionIndex: number;
+  readonly committedOffset: number;
+  readonly committedLeaderEpoch: number;
+  readonly metadata: string;
+  readonly errorCode: ErrorCode;
+}
+
+interface Answer {
+  readonly errorCode: ErrorCode;
+  readonly topics: readonly {
+    readonly name: string;
+    readonly topicId: Uuid;
+    readonly partitions: readonly Partition[];
+  }[];
+}
+
+export const offsetFetch = handler({
+  request: OffsetFetchRequest,
+  response: OffsetFetchResponse,
+  min: 1,
+  max: 10,
+  async handle({ broker, apiVersion }, request) {
+    const { groups } = broker;
+    if (apiVersion >= FIRST_VERSION_WITH_GROUPS) {
+      const usesIds = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
+      const answers = await Promise.all(
+        request.groups.map(async ({ groupId, topics }) => ({
+          groupId,
+          ...(await fetchGroup(groups, groupId, topics, usesIds)),
+        })),
+      );
+      return { groups: answers };
+    }
+    const answer = await fetchGroup(groups, request.groupId, request.topics, false);
+    if (apiVersion >= FIRST_VERSION_WITH_TOP_LEVEL_ERROR || answer.errorCode === ErrorCode.NONE) return answer;
+    // Version 1 has no place for an error but the partitions.
+    return { topics: (request.topics ?? []).map((topic) => withoutOffsets(topic, answer.errorCode)) };
+  },
+});
+
+async function fetchGroup(
+  groups: GroupCoordinators,
+  groupId: string,
+  topics: readonly AskedTopic[] | null,
+  usesIds: boolean,
+): Promise<Answer> {
+  const { environment } = groups;
+  if (topics === null) {
+    const result = await groups.fetchOffsets(groupId, null);
+    if (result.errorCode !== ErrorCode.NONE) return { errorCode: result.errorCode, topics: [] };
+    const all = result.value.map((topic) => answered(topic, environment.topicId(topic.topic) ?? ZERO_UUID));
+    // A topic without an id can't be named where topics go by their ids.
+    return { errorCode: ErrorCode.NONE, topics: usesIds ? all.filter((topic) => topic.topicId !== ZERO_UUID) : all };
+  }
+
+  const wanted = topics.map((topic) => resolve(environment, topic, usesIds));
+  const known = wanted.filter((topic) => topic !== null);
+  const result = await groups.fetchOffsets(groupId, known);
+  if (result.errorCode !== ErrorCode.NONE) return { errorCode: result.errorCode, topics: [] };
+  let next = 0;
+  return {
+    errorCode: ErrorCode.NONE,
+    topics: wanted.map((topic, index) =>
+      topic === null
+        ? withoutOffsets(topics[index], ErrorCode.UNKNOWN_TOPIC_ID)
+        : answered(result.value[next++], topics[index].topicId ?? ZERO_UUID),
+    ),
+  };
+}
+
+/** Null when there is no topic with that id. A name is looked up as it is: offsets outlive topics. */
+function resolve(environment: GroupEnvironment, topic: AskedTopic, usesIds: boolean) {
+  const { partitionIndexes } = topic;
+  if (!usesIds) return { topic: topic.name, topicId: environment.topicId(topic.name) ?? ZERO_UUID, partitionIndexes };
+  const topicId = topic.topicId ?? ZERO_UUID;
+  const name = environment.topicName(topicId);
+  return name === undefined ? null : { topic: name, topicId, partitionIndexes };
+}
+
+function answered({ topic, partitions }: FetchedTopic, topicId: Uuid) {
+  return {
+    name: topic,
+    topicId,
+    partitions: partitions.map(({ partitionIndex, offset, leaderEpoch, metadata }) => ({
+      partitionIndex,
+      committedOffset: offset,
+      committedLeaderEpoch: leaderEpoch,
+      metadata,
+      errorCode: ErrorCode.NONE,
+    })),
+  };
+}
+
+function withoutOffsets(topic: AskedTopic, errorCode: ErrorCode) {
+  return {
+    name: topic.name,
+    topicId: topic.topicId ?? ZERO_UUID,
+    partitions: topic.partitionIndexes.map((partitionIndex) => ({
+      partitionIndex,
+      committedOffset: -1,
+      committedLeaderEpoch: -1,
+      metadata: "",
+      errorCode,
+    })),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * DescribeConfigs, 1–4: the configs of topics and of this broker, with where each value comes from.
+ *
+ * A broker answers for itself; with an empty name, for the defaults that were set for all brokers. There are no loggers and
+ * no client metrics subscriptions, so these lists are empty. Departure from Kafka: groups have no configs yet (INVALID_REQUEST).
+ */
+import { brokerIdOf } from "#cluster/alter-configs.ts";
+import { BROKER_CONFIGS } from "#cluster/broker-configs.ts";
+import { CONFIG_TYPE_ID } from "#cluster/config-definition.ts";
+import {
+  ConfigSource,
+  ownValue,
+  type ResolvedConfig,
+  resolveBrokerConfig,
+  resolveTopicConfig,
+} from "#cluster/resolve-config.ts";
+import { TOPIC_CONFIGS } from "#cluster/topic-configs.ts";
+import { topicNameProblem } from "#cluster/topic-names.ts";
+import { ConfigResourceType } from "#ports/controller.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { DescribeConfigsRequest, DescribeConfigsResponse } from "#protocol/messages/32-describe-configs.ts";
+import type { Broker } from "../broker.ts";
+import { handler } from "../handler.ts";
+
+type Resource = DescribeConfigsRequest["resources"][number];
+type Config = DescribeConfigsResponse["results"][number]["configs"][number];
+
+/** What a resource has, or why it can't be described. */
+type Described =
+  | { readonly configs: readonly ResolvedConfig[] }
+  | { readonly errorCode: ErrorCode; readonly errorMessage: string | null };
+
+export const describeConfigs = handler({
+  request: DescribeConfigsRequest,
+  response: DescribeConfigsResponse,
+  min: 1,
+  max: 4,
+  async handle({ broker }, request) {
+    if (request.resources.some((resource) => isUnknownTopic(broker, resource))) await broker.controller.refresh();
+    return {
+      results: request.resources.map((resource) => {
+        const { resourceType, resourceName } = resource;
+        const described = describe(broker, resource);
+        if ("errorCode" in described) return { ...described, resourceType, resourceName, configs: [] };
+        const wanted = new Set(resource.configurationKeys ?? []);
+        const chosen = described.configs.filter(({ definition }) => wanted.size === 0 || wanted.has(definition.name));
+        const configs = chosen.map((config) => entry(resourceType, config, request));
+        return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName, configs };
+      }),
+    };
+  },
+});
+
+function isUnknownTopic(broker: Broker, { resourceType, resourceName }: Resource): boolean {
+  return resourceType === ConfigResourceType.TOPIC && broker.cluster.topicByName(resourceName) === undefined;
+}
+
+function describe(broker: Broker, resource: Resource): Described {
+  const { resourceType, resourceName } = resource;
+  switch (resourceType) {
+    case ConfigResourceType.TOPIC:
+      return describeTopic(broker, resourceName);
+    case ConfigResourceType.BROKER:
+      return resourceName === "" ? { configs: defaultsForAllBrokers(broker) } : describeBroker(broker, resourceName);
+    case ConfigResourceType.BROKER_LOGGER:
+      return brokerIdOf(resourceName) === broker.brokerId ? { configs: [] } : notThisBroker(broker, resourceName);
+    case ConfigResourceType.CLIENT_METRICS:
+      return resourceName === "" ? invalid("A client metrics subscription has a name.") : { configs: [] };
+    default:
+      return invalid(`Resources of type ${resourceType} have no configs here.`);
+  }
+}
+
+function describeTopic(broker: Broker, name: string): Described {
+  const problem = topicNameProblem(name);
+  if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: problem };
+  const topic = broker.cluster.topicByName(name);
+  if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null };
+  const { image } = broker.cluster;
+  return {
+    configs: TOPIC_CONFIGS.map((config) => resolveTopicConfig(image, broker.brokerId, topic.configs, config.name)),
+  };
+}
+
+function describeBroker(broker: Broker, name: string): Described {
+  if (brokerIdOf(name) !== broker.brokerId) return notThisBroker(broker, name);
+  const { image } = broker.cluster;
+  return { configs: BROKER_CONFIGS.map((config) => resolveBrokerConfig(image, broker.brokerId, config.name)) };
+}
+
+/** Only what was set for all brokers, and only that layer of it. */
+function defaultsForAllBrokers(broker: Broker): ResolvedConfig[] {
+  const { image } = broker.cluster;
+  return BROKER_CONFIGS.flatMap((definition): ResolvedConfig[] => {
+    const value = ownValue(image.defaultBrokerConfigs, definition.name);
+    if (value === undefined) return [];
+    const source = ConfigSource.DYNAMIC_DEFAULT_BROKER;
+    return [{ definition, value, source, layers: [{ name: definition.name, value, source }] }];
+  });
+}
+
+function notThisBroker(broker: Broker, name: string): Described {
+  return invalid(`This is broker ${broker.brokerId}; it does not know the configs of broker '${name}'.`);
+}
+
+function invalid(errorMessage: string): Described {
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+}
+
+function entry(resourceType: number, config: ResolvedConfig, request: DescribeConfigsRequest): Config {
+  const { definition, value, source, layers } = config;
+  const isSensitive = definition.type === "PASSWORD";
+  const shown = (text: string | null) => (isSensitive ? null : text);
+  return {
+    name: definition.name,
+    value: shown(value),
+    readOnly: resourceType === ConfigResourceType.BROKER && definition.dynamic !== true,
+    configSource: source,
+    isSensitive,
+    synonyms: request.includeSynonyms
+      ? layers.map((layer) => ({ name: layer.name, value: shown(layer.value), source: layer.source }))
+      : [],
+    configType: CONFIG_TYPE_ID[definition.type],
+    documentation: request.includeDocumentation ? definition.documentation : null,
+  };
+}

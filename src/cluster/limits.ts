@@ -1,0 +1,20 @@
+/** Bounds on what clients may make the controller keep or do at once. */
+
+/** Partitions (and topics, counted as one each) that one request may create. Kafka's bound on the records of one operation. */
+export const MAX_PARTITIONS_PER_REQUEST = 10_000;
+
+/** Replicas that one broker may hold; a topic that would go beyond gets POLICY_VIOLATION. */
+export const MAX_PARTITIONS_PER_BROKER = 10_000;
+
+/** Configs that one resource may be given in one request. The tables have fewer. */
+export const MAX_CONFIGS_PER_RESOURCE = 1_000;
+
+/** Producer ids are handed to brokers in blocks of this many, as in Kafka. */
+export const PRODUCER_ID_BLOCK_SIZE = 1_000;
+
+/** What can be stored of a topic name inside a sentence for people: names may be as long as a string of the protocol. */
+export const MAX_QUOTED_CHARS = 300;
+
+export function quoted(text: string): string {
+  return text.length <= MAX_QUOTED_CHARS ? `'${text}'` : `'${text.slice(0, MAX_QUOTED_CHARS)}…'`;
+}

@@ -1,0 +1,149 @@
+import { ErrorCode } from "#protocol/errors.ts";
+import {
+  MAX_MEMBER_METADATA_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_PROTOCOLS_PER_MEMBER,
+  NEW_MEMBER_JOIN_TIMEOUT_MS,
+} from "../limits.ts";
+import { emptyGroupRecord } from "../stored.ts";
+import { type JoinGroupReply, joinError, type Turn } from "../turn.ts";
+import { ClassicGroup, type ClassicMember, offersSame } from "./group.ts";
+import { validateMember } from "./members.ts";
+import { type JoinGroupCommand, ownProtocols, parkJoin } from "./park.ts";
+import { currentGeneration, rebalanceOrCompleteJoin } from "./rebalance.ts";
+import { joinAsKnownInstance } from "./static-join.ts";
+
+/** The part of a coordinator that joins need. */
+export interface GroupDirectory {
+  get(groupId: string): ClassicGroup | undefined;
+  /** False when the coordinator has no room for another group. */
+  add(group: ClassicGroup): boolean;
+}
+
+/**
+ * JoinGroup (KIP-62, KIP-345, KIP-394, KIP-814): the member is parked until the generation that it joins begins, or gets its reply at once.
+ */
+export function joinGroup(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn): void {
+  const reply = tryJoin(groups, command, turn);
+  if (reply !== null) turn.replies.push({ kind: "join", token: command.token, response: reply });
+}
+
+/** Null = parked. */
+function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn): JoinGroupReply | null {
+  const { memberId, sessionTimeoutMs } = command;
+  const { minSessionTimeoutMs, maxSessionTimeoutMs } = turn.config;
+  if (command.groupId === "") return joinError(ErrorCode.INVALID_GROUP_ID, memberId);
+  if (sessionTimeoutMs < minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs) {
+    return joinError(ErrorCode.INVALID_SESSION_TIMEOUT, memberId);
+  }
+  if (exceedsLimits(command)) return joinError(ErrorCode.INVALID_REQUEST, memberId);
+
+  const existing = groups.get(command.groupId);
+  if (existing === undefined && memberId !== "") return joinError(ErrorCode.UNKNOWN_MEMBER_ID, memberId);
+  const group = existing ?? new ClassicGroup(command.groupId, turn.nowMs);
+  if (!accepts(group, memberId, turn)) {
+    group.remove(memberId);
+    return joinError(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
+  }
+  if (!group.supports(command.protocolType, command.protocols)) {
+    return joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId);
+  }
+  if (existing === undefined) {
+    if (!groups.add(group)) return joinError(ErrorCode.POLICY_VIOLATION, memberId);
+    // Its first generation may never come about; the record makes the group known to a coordinator that loads this partition.
+    turn.records.push(emptyGroupRecord(group));
+  }
+  return memberId === "" ? joinAsNew(group, command, turn) : joinAsKnown(group, command, turn);
+}
+
+function exceedsLimits(command: JoinGroupCommand): boolean {
+  const names = [
+    command.groupId,
+    command.memberId,
+    command.groupInstanceId ?? "",
+    command.clientId,
+    command.protocolType,
+  ];
+  if (command.protocols.length > MAX_PROTOCOLS_PER_MEMBER) return true;
+  if ([...names, ...command.protocols.map((protocol) => protocol.name)].some((name) => name.length > MAX_NAME_LENGTH))
+    return true;
+  return command.protocols.reduce((sum, protocol) => sum + protocol.metadata.length, 0) > MAX_MEMBER_METADATA_BYTES;
+}
+
+/**
+ * Whether the group has room for this member. While a rebalance gathers its members, those that have joined are counted and not those that
+ * are expected, so that a group which has become too large loses the ones that come last.
+ */
+function accepts(group: ClassicGroup, memberId: string, turn: Turn): boolean {
+  const { maxSize } = turn.config;
+  const member = group.members.get(memberId);
+  // Ids that were given out and never used are held in memory as well; Kafka doesn't limit them.
+  if (memberId === "" && group.pendingMembers.size >= maxSize) return false;
+  switch (group.state) {
+    case "Empty":
+      return true;
+    case "PreparingRebalance":
+      return (member !== undefined && member.awaitingJoin !== null) || group.awaitingJoinCount < maxSize;
+    case "CompletingRebalance":
+    case "Stable":
+      return member !== undefined || group.members.size < maxSize;
+  }
+}
+
+function joinAsNew(group: ClassicGroup, command: JoinGroupCommand, turn: Turn): JoinGroupReply | null {
+  const { groupInstanceId } = command;
+  const memberId = `${groupInstanceId ?? command.clientId}-${command.uuid}`;
+  if (groupInstanceId !== null) {
+    const knownId = group.staticMembers.get(groupInstanceId);
+    const known = knownId === undefined ? undefined : group.members.get(knownId);
+    if (known !== undefined) return joinAsKnownInstance(group, known, { ...command, memberId }, turn);
+  } else if (command.requiresKnownMemberId) {
+    group.pendingMembers.add(memberId);
+    turn.setTimer({ kind: "heartbeat", groupId: group.groupId, memberId }, command.sessionTimeoutMs);
+    return joinError(ErrorCode.MEMBER_ID_REQUIRED, memberId);
+  }
+  return addMember(group, { ...command, memberId }, turn);
+}
+
+function addMember(group: ClassicGroup, command: JoinGroupCommand, turn: Turn): null {
+  if (group.isInitialRebalance) group.newMemberAdded = true;
+  const { memberId, groupInstanceId, clientId, clientHost, rebalanceTimeoutMs, sessionTimeoutMs } = command;
+  const protocols = ownProtocols(command.protocols);
+  const draft = { memberId, groupInstanceId, clientId, clientHost, rebalanceTimeoutMs, sessionTimeoutMs, protocols };
+  group.add(draft, command.protocolType, command.token);
+  turn.setTimer({ kind: "heartbeat", groupId: group.groupId, memberId }, NEW_MEMBER_JOIN_TIMEOUT_MS);
+  rebalanceOrCompleteJoin(group, turn);
+  return null;
+}
+
+function joinAsKnown(group: ClassicGroup, command: JoinGroupCommand, turn: Turn): JoinGroupReply | null {
+  const { memberId, groupInstanceId, protocols } = command;
+  if (group.pendingMembers.has(memberId)) {
+    // Ids are only given out to dynamic members. Kafka fails an assertion here, which its clients see as this error.
+    if (groupInstanceId !== null) return joinError(ErrorCode.UNKNOWN_SERVER_ERROR, memberId);
+    return addMember(group, command, turn);
+  }
+  const member = validateMember(group, memberId, groupInstanceId);
+  if (typeof member === "number") return joinError(member, memberId);
+
+  switch (group.state) {
+    case "PreparingRebalance":
+      return rejoin(group, member, command, turn);
+    case "CompletingRebalance":
+      // It may have missed the first reply; the generation goes on unless it comes with something new.
+      if (offersSame(member, protocols)) return currentGeneration(group, member);
+      return rejoin(group, member, command, turn);
+    case "Stable":
+      // The leader may have reasons that its metadata doesn't show, such as a topic with more partitions.
+      if (!group.isLeader(memberId) && offersSame(member, protocols)) return currentGeneration(group, member);
+      return rejoin(group, member, command, turn);
+    case "Empty":
+      return joinError(ErrorCode.UNKNOWN_MEMBER_ID, memberId);
+  }
+}
+
+function rejoin(group: ClassicGroup, member: ClassicMember, command: JoinGroupCommand, turn: Turn): null {
+  parkJoin(group, member, command, turn);
+  rebalanceOrCompleteJoin(group, turn);
+  return null;
+}

@@ -1,0 +1,49 @@
+/** What can be set about classic groups, under Kafka's names in lower camel, and the limits on what clients may keep here. */
+export interface GroupConfig {
+  /** `group.min.session.timeout.ms` */
+  readonly minSessionTimeoutMs: number;
+  /** `group.max.session.timeout.ms` */
+  readonly maxSessionTimeoutMs: number;
+  /**
+   * `group.initial.rebalance.delay.ms`: how long a group that was empty waits for more members before its first generation.
+   * Kafka's default is 3000; ours is 0, the value that Kafka's own quickstart configuration sets: a lone consumer starts at once,
+   * and a second one costs one rebalance more.
+   */
+  readonly initialRebalanceDelayMs: number;
+  /** `group.max.size`. Kafka's default is the largest int32; ours is a real limit, since members are held in memory. */
+  readonly maxSize: number;
+  /** `offset.metadata.max.bytes`, counted as Kafka does in UTF-16 units. */
+  readonly offsetMetadataMaxBytes: number;
+  /** `offsets.retention.minutes`, in milliseconds. */
+  readonly offsetsRetentionMs: number;
+  /** `offsets.retention.check.interval.ms` */
+  readonly offsetsRetentionCheckIntervalMs: number;
+}
+
+export const DEFAULT_GROUP_CONFIG: GroupConfig = {
+  minSessionTimeoutMs: 6_000,
+  maxSessionTimeoutMs: 1_800_000,
+  initialRebalanceDelayMs: 0,
+  maxSize: 10_000,
+  offsetMetadataMaxBytes: 4_096,
+  offsetsRetentionMs: 10_080 * 60_000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+};
+
+/** How long a member that is new may stay parked in a join: it can't send heartbeats yet, so only this finds out that it is gone. */
+export const NEW_MEMBER_JOIN_TIMEOUT_MS = 300_000;
+
+/** Groups that one partition of `__consumer_offsets` may hold; a join or commit that would create one more gets POLICY_VIOLATION. */
+export const MAX_GROUPS_PER_PARTITION = 10_000;
+
+/** Assignment protocols that one member may offer. Clients offer one to five. */
+export const MAX_PROTOCOLS_PER_MEMBER = 100;
+
+/** The metadata of all protocols of one member together. A group whose metadata doesn't fit into a record can't become stable anyway. */
+export const MAX_MEMBER_METADATA_BYTES = 2 * 1024 * 1024;
+
+/** Member ids, instance ids, protocol names and the like are stored as strings with an int16 length. */
+export const MAX_NAME_LENGTH = 10_000;
+
+/** The largest value of a group record: it must fit into a batch of `__consumer_offsets` (`max.message.bytes` = 1048588). */
+export const MAX_GROUP_RECORD_BYTES = 1_000_000;

@@ -1,0 +1,136 @@
+import type { Uuid } from "#bytes/uuid.ts";
+import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { GroupMetadataKey, GroupMetadataValue } from "#protocol/stored/group-metadata.ts";
+import { OffsetCommitKey, OffsetCommitValue } from "#protocol/stored/offset-commit.ts";
+import {
+  decodeStoredKey,
+  decodeStoredValue,
+  encodeStoredKey,
+  encodeStoredValue,
+  storedKind,
+} from "#protocol/stored/record.ts";
+import type { ClassicGroup } from "./classic/group.ts";
+import { metadataOf } from "./classic/group.ts";
+import { MAX_GROUP_RECORD_BYTES } from "./limits.ts";
+import type { CommittedOffset } from "./offsets.ts";
+import { NO_BYTES } from "./turn.ts";
+
+// The state of a coordinator as the records of its partition of `__consumer_offsets`, in the versions that Apache Kafka 4.4 writes. Kafka's
+// numbers of the kinds 0 and 1 both mean a committed offset.
+
+const OFFSET_COMMIT_KINDS: readonly number[] = [0, 1];
+const GROUP_METADATA_VERSION = 3;
+const OFFSET_COMMIT_VERSION = 4;
+/** The only version with an expiry of its own, for clients that send `retentionTimeMs` (OffsetCommit 2 to 4). */
+const OFFSET_COMMIT_WITH_EXPIRY_VERSION = 1;
+
+export interface OffsetPosition {
+  readonly groupId: string;
+  readonly topic: string;
+  readonly partitionIndex: number;
+}
+
+/** What a stored record says; `unknown` is a kind that other group protocols write. */
+export type StoredChange =
+  | { readonly kind: "offset"; readonly position: OffsetPosition; readonly committed: CommittedOffset | null }
+  | { readonly kind: "group"; readonly groupId: string; readonly value: GroupMetadataValue | null }
+  | { readonly kind: "unknown" };
+
+export function offsetRecord(position: OffsetPosition, committed: CommittedOffset): CoordinatorRecord {
+  const version = committed.expireTimestampMs === null ? OFFSET_COMMIT_VERSION : OFFSET_COMMIT_WITH_EXPIRY_VERSION;
+  const value = {
+    offset: committed.offset,
+    leaderEpoch: committed.leaderEpoch,
+    metadata: committed.metadata,
+    commitTimestamp: committed.commitTimestampMs,
+    expireTimestamp: committed.expireTimestampMs ?? -1,
+    topicId: committed.topicId,
+  };
+  return { key: offsetKey(position), value: encodeStoredValue(OffsetCommitValue, value, version) };
+}
+
+export function offsetTombstone(position: OffsetPosition): CoordinatorRecord {
+  return { key: offsetKey(position), value: null };
+}
+
+function offsetKey({ groupId, topic, partitionIndex }: OffsetPosition): Uint8Array {
+  return encodeStoredKey(OffsetCommitKey, { group: groupId, topic, partition: partitionIndex });
+}
+
+/** The group as it stands. Only groups that are Empty or have all their assignments are written. */
+export function groupMetadataRecord(group: ClassicGroup): CoordinatorRecord {
+  const { protocolName } = group;
+  const members = [...group.members.values()].map((member) => ({
+    memberId: member.memberId,
+    groupInstanceId: member.groupInstanceId,
+    clientId: member.clientId,
+    clientHost: member.clientHost,
+    rebalanceTimeout: member.rebalanceTimeoutMs,
+    sessionTimeout: member.sessionTimeoutMs,
+    subscription: protocolName === null ? NO_BYTES : metadataOf(member, protocolName),
+    assignment: member.assignment,
+  }));
+  const value = {
+    protocolType: group.protocolType ?? "",
+    generation: group.generationId,
+    protocol: protocolName,
+    leader: group.leaderId,
+    currentStateTimestamp: group.stateTimestampMs,
+    members,
+  };
+  return { key: groupKey(group.groupId), value: encodeStoredValue(GroupMetadataValue, value, GROUP_METADATA_VERSION) };
+}
+
+/** The group has members with so much metadata that its record wouldn't fit into a batch. */
+export function isTooLarge(record: CoordinatorRecord): boolean {
+  return record.value !== null && record.value.length > MAX_GROUP_RECORD_BYTES;
+}
+
+/** A group that has just been made and has had no generation. */
+export function emptyGroupRecord(group: ClassicGroup): CoordinatorRecord {
+  const value = {
+    protocolType: "",
+    generation: 0,
+    protocol: null,
+    leader: null,
+    currentStateTimestamp: group.stateTimestampMs,
+    members: [],
+  };
+  return { key: groupKey(group.groupId), value: encodeStoredValue(GroupMetadataValue, value, GROUP_METADATA_VERSION) };
+}
+
+export function groupTombstone(groupId: string): CoordinatorRecord {
+  return { key: groupKey(groupId), value: null };
+}
+
+function groupKey(groupId: string): Uint8Array {
+  return encodeStoredKey(GroupMetadataKey, { group: groupId });
+}
+
+/** Reads a record of the log. Bytes that are no such record throw `MalformedMessageError`: the log is damaged. */
+export function readRecord(record: CoordinatorRecord): StoredChange {
+  const kind = storedKind(record.key);
+  if (OFFSET_COMMIT_KINDS.includes(kind)) {
+    const key = decodeStoredKey(OffsetCommitKey, record.key);
+    const position = { groupId: key.group, topic: key.topic, partitionIndex: key.partition };
+    return { kind: "offset", position, committed: record.value === null ? null : committedOffset(record.value) };
+  }
+  if (kind === GroupMetadataKey.apiKey) {
+    const { group } = decodeStoredKey(GroupMetadataKey, record.key);
+    const value = record.value === null ? null : decodeStoredValue(GroupMetadataValue, record.value);
+    return { kind: "group", groupId: group, value };
+  }
+  return { kind: "unknown" };
+}
+
+function committedOffset(bytes: Uint8Array): CommittedOffset {
+  const value = decodeStoredValue(OffsetCommitValue, bytes);
+  return {
+    offset: value.offset,
+    leaderEpoch: value.leaderEpoch,
+    metadata: value.metadata,
+    commitTimestampMs: value.commitTimestamp,
+    expireTimestampMs: value.expireTimestamp === -1 ? null : value.expireTimestamp,
+    topicId: value.topicId as Uuid,
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * A row's batches. SQLite in a Durable Object takes 2 MB a row, and rows of 256 KB and more reach the disk's own
+ * speed; one MiB leaves room for the row's index, which is at most 48/61 of its batches.
+ */
+export const MAX_ROW_BYTES = 1 << 20;
+
+/**
+ * The largest batch that a log takes, whatever `max.message.bytes` says: it must pass through an object of 128 MB
+ * several times at once (frame, staged rows, answers). A batch over MAX_ROW_BYTES lies in several rows.
+ */
+export const MAX_BATCH_BYTES = 8 << 20;
+
+/** The smallest buffer that a row begins with; they double up to MAX_ROW_BYTES. */
+export const MIN_ROW_BUFFER_BYTES = 4 << 10;
+
+/** Rows that are kept in memory after they were written, over all partitions of a broker. */
+export const TAIL_MAX_BYTES = 32 << 20;
+
+/** Rows that were read back for readers behind the tail, over all partitions of a broker. */
+export const READ_ROWS_MAX_BYTES = 8 << 20;
+
+/** Buffers of forgotten rows that wait to be used again. */
+export const SPARE_BUFFERS_MAX_BYTES = 8 << 20;
+
+/** A snapshot is due after so many rows, or so many batches, whichever comes first: that much a restart replays. */
+export const SNAPSHOT_EVERY_ROWS = 256;
+export const SNAPSHOT_EVERY_BATCHES = 4096;
+
+/** Producers that one partition remembers. The one that has been silent for longest is forgotten first. */
+export const MAX_PRODUCERS = 8192;
+
+/** A producer that has been silent for so long is forgotten (`producer.id.expiration.ms`). */
+export const PRODUCER_ID_EXPIRATION_MS = 86_400_000;
+
+/** Changes of leader that one partition remembers. The oldest are forgotten first. */
+export const MAX_LEADER_EPOCHS = 4096;
+
+/** Row keys are `partition number * 2^37 + sequence` and stay below 2^53. */
+export const ROW_SEQUENCES = 2 ** 37;
+export const MAX_PARTITION_NUMBER = 2 ** 16 - 1;
+
+/** Rows of a deleted partition that one commit removes: SQLite visits every page of them. */
+export const DELETION_SLICE_ROWS = 32;

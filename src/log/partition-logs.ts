@@ -1,0 +1,163 @@
+import type { Uuid } from "#bytes/uuid.ts";
+import type { Clock } from "#ports/clock.ts";
+import type { LogCommit, LogStore, PartitionEntry } from "#ports/log-store.ts";
+import type { Compression } from "#records/compression.ts";
+import { type CommitMember, GroupCommit } from "./group-commit.ts";
+import { DELETION_SLICE_ROWS, MAX_PARTITION_NUMBER } from "./limits.ts";
+import { type LogEnvironment, PartitionLog } from "./partition-log.ts";
+import { recover } from "./recovery.ts";
+import { RowCache, type RowCacheLimits } from "./row-cache.ts";
+
+export interface PartitionLogsOptions {
+  readonly store: LogStore;
+  readonly compression: Compression;
+  readonly clock: Clock;
+  readonly cacheLimits?: RowCacheLimits;
+  /** A commit failed: the shell must reset the object, which comes back from what is stored. */
+  readonly onFailed?: (error: unknown) => void;
+}
+
+/** All partitions that one broker stores, opened one by one when somebody first wants them. */
+export class PartitionLogs {
+  readonly commits: GroupCommit;
+  private readonly environment: LogEnvironment;
+  private readonly clock: Clock;
+  /** Stored and not being deleted, by topic id and partition index. */
+  private readonly entries = new Map<Uuid, Map<number, PartitionEntry>>();
+  private readonly open = new Map<number, PartitionLog>();
+  private readonly usedNumbers = new Set<number>();
+  private nextNumber = 0;
+
+  constructor(options: PartitionLogsOptions) {
+    const { store, compression, clock } = options;
+    this.clock = clock;
+    this.commits = new GroupCommit(store, options.onFailed);
+    this.environment = { store, compression, cache: new RowCache(options.cacheLimits), commits: this.commits };
+    for (const entry of store.partitions()) {
+      this.usedNumbers.add(entry.number);
+      this.nextNumber = Math.max(this.nextNumber, entry.number + 1);
+      if (entry.deleted) this.removeRows(entry, store.nextSequence(entry.number, entry.firstSequence));
+      else this.register(entry);
+    }
+  }
+
+  /** The partitions of a topic that are stored here. */
+  partitionsOf(topicId: Uuid): number[] {
+    return [...(this.entries.get(topicId)?.keys() ?? [])].sort((a, b) => a - b);
+  }
+
+  /** Every topic with a partition here. */
+  topicIds(): Uuid[] {
+    return [...this.entries.keys()];
+  }
+
+  /** The log of a partition, or undefined when this broker has none of it. */
+  get(topicId: Uuid, partitionIndex: number): PartitionLog | undefined {
+    const entry = this.entries.get(topicId)?.get(partitionIndex);
+    if (entry === undefined) return undefined;
+    const known = this.open.get(entry.number);
+    if (known !== undefined) return known;
+    const recovered = recover(this.environment.store, entry, this.clock.nowMs());
+    const log = new PartitionLog(this.environment, entry, recovered);
+    this.open.set(entry.number, log);
+    return log;
+  }
+
+  /** The same, but a partition that isn't there yet is made; it is stored with the next commit. */
+  getOrCreate(topicId: Uuid, partitionIndex: number): PartitionLog {
+    const known = this.get(topicId, partitionIndex);
+    if (known !== undefined) return known;
+    const entry = { number: this.takeNumber(), topicId, partitionIndex, firstSequence: 0, deleted: false };
+    this.register(entry);
+    const log = new PartitionLog(this.environment, entry, null);
+    this.open.set(entry.number, log);
+    return log;
+  }
+
+  /** Runs after each commit with the partitions that changed by it. */
+  onCommitted(listener: (partition: PartitionLog) => void): void {
+    this.commits.onCommitted((members) => {
+      for (const member of members) if (member instanceof PartitionLog) listener(member);
+    });
+  }
+
+  /** Resolves when all appends and deletions made so far are on the disk. */
+  committed(): Promise<void> {
+    return this.commits.committed();
+  }
+
+  /**
+   * Ends a topic's partitions here: they are gone at once, and for good when the promise resolves. Their rows go in slices
+   * with the commits that follow, also after a restart.
+   */
+  deleteTopic(topicId: Uuid): Promise<void> {
+    for (const partitionIndex of this.partitionsOf(topicId)) this.deletePartition(topicId, partitionIndex);
+    return this.commits.committed();
+  }
+
+  private deletePartition(topicId: Uuid, partitionIndex: number): void {
+    const log = this.get(topicId, partitionIndex);
+    if (log === undefined) return;
+    const partitions = this.entries.get(topicId);
+    partitions?.delete(partitionIndex);
+    if (partitions?.size === 0) this.entries.delete(topicId);
+    this.open.delete(log.number);
+    const { endSequence, ...entry } = log.close();
+    this.removeRows(entry, endSequence);
+  }
+
+  private removeRows(entry: PartitionEntry, endSequence: number): void {
+    this.commits.stage(new Removal(this.commits, entry, endSequence, () => this.usedNumbers.delete(entry.number)));
+  }
+
+  private register(entry: PartitionEntry): void {
+    const partitions = this.entries.get(entry.topicId);
+    if (partitions === undefined) this.entries.set(entry.topicId, new Map([[entry.partitionIndex, entry]]));
+    else partitions.set(entry.partitionIndex, entry);
+  }
+
+  private takeNumber(): number {
+    let number = this.nextNumber;
+    if (number > MAX_PARTITION_NUMBER) for (number = 0; this.usedNumbers.has(number); ) number += 1;
+    if (number > MAX_PARTITION_NUMBER) throw new Error("a broker can't hold more partitions");
+    this.nextNumber = Math.max(this.nextNumber, number + 1);
+    this.usedNumbers.add(number);
+    return number;
+  }
+}
+
+/** Removes the rows of a deleted partition, a slice with each commit, and its entry with the last one. */
+class Removal implements CommitMember {
+  private readonly commits: GroupCommit;
+  private readonly entry: PartitionEntry;
+  private readonly endSequence: number;
+  private readonly onRemoved: () => void;
+  private sequence: number;
+
+  constructor(commits: GroupCommit, entry: PartitionEntry, endSequence: number, onRemoved: () => void) {
+    this.commits = commits;
+    this.entry = entry;
+    this.endSequence = endSequence;
+    this.onRemoved = onRemoved;
+    this.sequence = entry.firstSequence;
+  }
+
+  private get isLast(): boolean {
+    return this.sequence >= this.endSequence;
+  }
+
+  stageInto(commit: LogCommit): void {
+    const fromSequence = this.sequence;
+    this.sequence = Math.min(fromSequence + DELETION_SLICE_ROWS, this.endSequence);
+    commit.deletedRows.push({ partitionNumber: this.entry.number, fromSequence, endSequence: this.sequence });
+    if (this.isLast) commit.removedPartitions.push(this.entry.number);
+    else commit.partitions.push({ ...this.entry, firstSequence: this.sequence, snapshot: NO_SNAPSHOT });
+  }
+
+  committed(): void {
+    if (this.isLast) this.onRemoved();
+    else this.commits.stage(this);
+  }
+}
+
+const NO_SNAPSHOT = new Uint8Array(0);

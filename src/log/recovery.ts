@@ -1,0 +1,51 @@
+import type { LogStore, PartitionEntry } from "#ports/log-store.ts";
+import { BatchIndex } from "./batch-index.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import { ProducerState } from "./producer-state.ts";
+import { decodeSnapshot } from "./snapshot.ts";
+
+/** Rows whose indexes are read at once. */
+const REPLAY_SLICE_ROWS = 64;
+
+/** The memory of a partition as its store gives it. */
+export interface RecoveredPartition {
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  readonly nextSequence: number;
+  readonly runningMaxTimestamp: number;
+  readonly leaderEpochs: LeaderEpochs;
+  readonly producers: ProducerState;
+  /** What has been replayed, and will be again until the next snapshot. */
+  readonly replayedRows: number;
+  readonly replayedBatches: number;
+}
+
+/** Loads the partition's snapshot and replays over it the indexes of the rows that came later. */
+export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): RecoveredPartition {
+  const snapshot = decodeSnapshot(store.snapshot(entry.number));
+  const leaderEpochs = new LeaderEpochs(snapshot.leaderEpochs);
+  const producers = new ProducerState();
+  for (const producer of snapshot.producers) producers.load(producer);
+  let { logEndOffset, nextSequence, runningMaxTimestamp } = snapshot;
+  let replayedBatches = 0;
+  for (;;) {
+    const rows = store.indexes(entry.number, nextSequence, REPLAY_SLICE_ROWS);
+    for (const row of rows) {
+      if (row.sequence !== nextSequence) throw new Error(`partition ${entry.number} lacks row ${nextSequence}`);
+      const index = BatchIndex.decode(row.index);
+      for (let i = 0; i < index.count; i++) {
+        const batch = index.batch(i);
+        if (batch.producerId >= 0) producers.replay(batch, nowMs);
+        leaderEpochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
+      }
+      replayedBatches += index.count;
+      logEndOffset = row.nextOffset;
+      runningMaxTimestamp = row.runningMaxTimestamp;
+      nextSequence += 1;
+    }
+    if (rows.length < REPLAY_SLICE_ROWS) break;
+  }
+  const { logStartOffset } = snapshot;
+  const replayedRows = nextSequence - snapshot.nextSequence;
+  return { logStartOffset, logEndOffset, nextSequence, runningMaxTimestamp, leaderEpochs, producers, replayedRows, replayedBatches };
+}

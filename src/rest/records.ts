@@ -1,0 +1,188 @@
+/** `GET /topics/{topic}/partitions/{partition}/records?offset=N&count=N`: a read by offset, without a group. */
+import { MalformedMessageError } from "#bytes/malformed.ts";
+import { fetchedBatches, type StoredRecord } from "#client/batches.ts";
+import type { Client } from "#client/client.ts";
+import { fetchRecords } from "#client/fetch.ts";
+import type { TopicView } from "#client/metadata.ts";
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from "#client/offsets.ts";
+import { failed } from "#client/outcome.ts";
+import { isStaleMetadata, MAX_ATTEMPTS } from "#client/retry.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { answer, partitionOf, type RestApp, type RestContext, refuse } from "./context.ts";
+import { FETCH_BYTES, MAX_INFLATED_BYTES, MAX_READ_BYTES, MAX_RECORDS_PER_READ } from "./limits.ts";
+import { type EmbeddedFormat, embeddedType, METADATA_TYPE, negotiate } from "./media.ts";
+import {
+  badRequest,
+  httpProblem,
+  kafkaProblem,
+  type Problem,
+  ProblemCode,
+  partitionNotFound,
+  topicNotFound,
+} from "./problems.ts";
+import { isProblem, readQuery, wholeNumber } from "./query.ts";
+import { renderBinary, renderJson } from "./render.ts";
+
+const BINARY_TYPE = embeddedType("binary");
+const JSON_EMBEDDED_TYPE = embeddedType("json");
+
+export function recordRoutes(app: RestApp): void {
+  app.get("/topics/:topic/partitions/:partition/records", read);
+}
+
+/** What is read: `count` records at most, from `offset` on. */
+interface Reading {
+  readonly topicName: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly count: number;
+  readonly format: EmbeddedFormat;
+}
+
+async function read(c: RestContext): Promise<Response> {
+  const contentType = negotiate(c.req.header("accept") ?? null, [BINARY_TYPE, JSON_EMBEDDED_TYPE, METADATA_TYPE]);
+  if (contentType === null) return refuse(httpProblem(406, `ask for ${BINARY_TYPE} or ${JSON_EMBEDDED_TYPE}`));
+  const query = readQuery(c.req.url, ["offset", "count"]);
+  if (isProblem(query)) return refuse(query);
+  const offset = wholeNumber(query, "offset", Number.MAX_SAFE_INTEGER);
+  if (isProblem(offset)) return refuse(offset);
+  const count = wholeNumber(query, "count", MAX_RECORDS_PER_READ);
+  if (isProblem(count)) return refuse(count);
+  const partition = partitionOf(c.req.param("partition") ?? "");
+  if (partition === null) return refuse(partitionNotFound);
+  const topic = await existingTopic(c, c.req.param("topic") ?? "");
+  if (isProblem(topic)) return refuse(topic);
+  if (partition >= topic.partitions.length) return refuse(partitionNotFound);
+  const format = contentType === JSON_EMBEDDED_TYPE ? "json" : "binary";
+  const start = await startOffset(c.env.client, { topicName: topic.name, partition, offset });
+  if (isProblem(start)) return refuse(start);
+  const body = await new Read(c.env.client, {
+    topicName: topic.name,
+    partition,
+    offset: start,
+    count: count ?? 1,
+    format,
+  }).run();
+  return isProblem(body) ? refuse(body) : answer(body, contentType);
+}
+
+/** A topic of our own routes: 40401 where it doesn't exist. */
+export async function existingTopic(c: RestContext, name: string): Promise<TopicView | Problem> {
+  const topic = await c.env.client.topic(name, { isFresh: true });
+  if (!failed(topic)) return topic.value;
+  return topic.errorCode === ErrorCode.INVALID_TOPIC_EXCEPTION
+    ? topicNotFound
+    : kafkaProblem(topic.errorCode, topic.message);
+}
+
+/** The offset to begin at, the earliest one where none is asked for; 400 for one that the partition doesn't have. */
+async function startOffset(
+  client: Client,
+  {
+    topicName,
+    partition,
+    offset,
+  }: { readonly topicName: string; readonly partition: number; readonly offset: number | null },
+): Promise<number | Problem> {
+  const [earliest, latest] = await Promise.all(
+    [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((question) => listOffsets(client, topicName, [partition], question)),
+  );
+  if (failed(earliest)) return kafkaProblem(earliest.errorCode, earliest.message);
+  if (failed(latest)) return kafkaProblem(latest.errorCode, latest.message);
+  const first = earliest.value.get(partition) ?? 0;
+  const end = latest.value.get(partition) ?? 0;
+  const wanted = offset ?? first;
+  if (wanted >= first && wanted <= end) return wanted;
+  return badRequest(
+    `Offset ${wanted} is out of range: partition ${partition} of ${topicName} begins at ${first} and ends before ${end}.`,
+  );
+}
+
+/** One read: fetches until it has enough, or the partition has no more for now. */
+class Read {
+  private readonly client: Client;
+  private readonly reading: Reading;
+  private readonly items: string[] = [];
+  private size = 0;
+  private offset: number;
+
+  constructor(client: Client, reading: Reading) {
+    this.client = client;
+    this.reading = reading;
+    this.offset = reading.offset;
+  }
+
+  /** The body of the answer: a JSON array. */
+  async run(): Promise<string | Problem> {
+    let failures = 0;
+    while (!this.isFull()) {
+      const before = this.offset;
+      const records = await this.fetch();
+      if (typeof records === "number") {
+        this.client.forget(this.reading.topicName);
+        if (!isStaleMetadata(records) || ++failures >= MAX_ATTEMPTS) return kafkaProblem(records);
+        await this.client.backOff(failures);
+        continue;
+      }
+      const problem = this.take(records);
+      if (problem !== null) return problem;
+      if (this.offset === before) break;
+    }
+    return `[${this.items.join(",")}]`;
+  }
+
+  private isFull(): boolean {
+    return this.items.length >= this.reading.count || this.size >= MAX_READ_BYTES;
+  }
+
+  private async fetch(): Promise<Uint8Array | ErrorCode> {
+    const { topicName, partition } = this.reading;
+    const topic = await this.client.topic(topicName);
+    if (failed(topic)) return topic.errorCode;
+    const leaderId = topic.value.partitions[partition]?.leaderId ?? -1;
+    if (leaderId < 0) return ErrorCode.LEADER_NOT_AVAILABLE;
+    const limits = { maxWaitMs: 0, minBytes: 0, maxBytes: FETCH_BYTES, partitionMaxBytes: FETCH_BYTES };
+    const positions = [{ partition, offset: this.offset }];
+    const fetched = await fetchRecords(this.client, { leaderId, topicName, positions }, limits);
+    if (failed(fetched)) return fetched.errorCode;
+    const answered = fetched.value.find((one) => one.partition === partition);
+    if (answered === undefined) return ErrorCode.UNKNOWN_SERVER_ERROR;
+    return answered.errorCode === ErrorCode.NONE ? answered.records : answered.errorCode;
+  }
+
+  private take(records: Uint8Array): Problem | null {
+    try {
+      for (const batch of fetchedBatches(records)) {
+        for (const record of batch.records(this.client.ports, this.offset, MAX_INFLATED_BYTES)) {
+          if (this.isFull()) return null;
+          const problem = this.takeRecord(record);
+          if (problem !== null) return problem;
+        }
+        this.offset = Math.max(this.offset, batch.nextOffset);
+      }
+      return null;
+    } catch (error) {
+      if (error instanceof MalformedMessageError) return kafkaProblem(ErrorCode.CORRUPT_MESSAGE, error.message);
+      throw error;
+    }
+  }
+
+  private takeRecord(record: StoredRecord): Problem | null {
+    const { topicName, partition, format } = this.reading;
+    const render = format === "json" ? renderJson : renderBinary;
+    const key = render(record.key);
+    const value = render(record.value);
+    if (key === undefined || value === undefined)
+      return formatMismatch(record.offset, key === undefined ? "key" : "value");
+    const item = `{"topic":${JSON.stringify(topicName)},"key":${key},"value":${value},"partition":${partition},"offset":${record.offset}}`;
+    this.items.push(item);
+    this.size += item.length;
+    this.offset = record.offset + 1;
+    return null;
+  }
+}
+
+function formatMismatch(offset: number, field: string): Problem {
+  const message = `The ${field} of the record at offset ${offset} is no JSON; ask for ${BINARY_TYPE}.`;
+  return { status: 406, errorCode: ProblemCode.FORMAT_MISMATCH, message };
+}

@@ -1,0 +1,138 @@
+/**
+ * `GET /topics/{topic}/stream?from=earliest|latest&partition=P&offset=N`: a live tail as server-sent events, our own.
+ * `Last-Event-ID` takes back the id of any event, and goes before what the query says.
+ */
+import type { Client } from "#client/client.ts";
+import type { TopicView } from "#client/metadata.ts";
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from "#client/offsets.ts";
+import { failed } from "#client/outcome.ts";
+import { type RestApp, type RestContext, refuse } from "./context.ts";
+import { type Positions, parseCursor } from "./cursor.ts";
+import { MAX_STREAM_PARTITIONS } from "./limits.ts";
+import { EVENT_STREAM_TYPE, negotiate } from "./media.ts";
+import { badRequest, httpProblem, kafkaProblem, type Problem, partitionNotFound, unprocessable } from "./problems.ts";
+import { isProblem, readQuery, wholeNumber } from "./query.ts";
+import { existingTopic } from "./records.ts";
+import { Tail } from "./tail.ts";
+
+const MAX_PARTITION = 0x7fffffff;
+
+export function streamRoutes(app: RestApp): void {
+  app.get("/topics/:topic/stream", stream);
+}
+
+/** Where a client wants to begin. */
+interface Wish {
+  /** Null: all partitions. */
+  readonly partition: number | null;
+  readonly offset: number | null;
+  readonly isEarliest: boolean;
+  /** From Last-Event-ID. */
+  readonly cursor: Positions | null;
+}
+
+async function stream(c: RestContext): Promise<Response> {
+  if (negotiate(c.req.header("accept") ?? null, [EVENT_STREAM_TYPE]) === null) {
+    return refuse(httpProblem(406, `a live tail is ${EVENT_STREAM_TYPE}`));
+  }
+  const wish = readWish(c);
+  if (isProblem(wish)) return refuse(wish);
+  const topic = await existingTopic(c, c.req.param("topic") ?? "");
+  if (isProblem(topic)) return refuse(topic);
+  const positions = await startPositions(c.env.client, topic, wish);
+  if (isProblem(positions)) return refuse(positions);
+  const tail = new Tail(c.env.client, { topic, positions, followsNewPartitions: wish.partition === null });
+  return new Response(eventStream(tail), {
+    headers: { "content-type": EVENT_STREAM_TYPE, "cache-control": "no-store", "x-accel-buffering": "no" },
+  });
+}
+
+function readWish(c: RestContext): Wish | Problem {
+  const query = readQuery(c.req.url, ["from", "partition", "offset"]);
+  if (isProblem(query)) return query;
+  const partition = wholeNumber(query, "partition", MAX_PARTITION);
+  if (isProblem(partition)) return partition;
+  const offset = wholeNumber(query, "offset", Number.MAX_SAFE_INTEGER);
+  if (isProblem(offset)) return offset;
+  const from = query.get("from");
+  if (from !== undefined && from !== "earliest" && from !== "latest")
+    return badRequest("from must be earliest or latest.");
+  if (offset !== null && from !== undefined) return badRequest("from and offset can't be given together.");
+  if (offset !== null && partition === null) return badRequest("offset needs a partition.");
+  const lastEventId = c.req.header("last-event-id") ?? "";
+  const cursor = lastEventId === "" ? null : parseCursor(lastEventId);
+  if (lastEventId !== "" && cursor === null) {
+    return badRequest("Last-Event-ID is no id of this stream; one looks like 0:15,1:20.");
+  }
+  return { partition, offset, isEarliest: from === "earliest", cursor };
+}
+
+/** The offset to begin at in every partition of the stream. */
+async function startPositions(client: Client, topic: TopicView, wish: Wish): Promise<Positions | Problem> {
+  const all = topic.partitions.map(({ partitionIndex }) => partitionIndex);
+  if (wish.partition !== null && !all.includes(wish.partition)) return partitionNotFound;
+  const partitions = wish.partition === null ? all : [wish.partition];
+  if (partitions.length > MAX_STREAM_PARTITIONS) {
+    return unprocessable(`A stream has ${MAX_STREAM_PARTITIONS} partitions at most; choose one by partition.`);
+  }
+  const stranger = [...(wish.cursor?.keys() ?? [])].find((partition) => !partitions.includes(partition));
+  if (stranger !== undefined)
+    return badRequest(`Last-Event-ID names partition ${stranger}, which this stream doesn't have.`);
+  const [earliest, latest] = await Promise.all(
+    [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((question) => listOffsets(client, topic.name, partitions, question)),
+  );
+  if (failed(earliest)) return kafkaProblem(earliest.errorCode, earliest.message);
+  if (failed(latest)) return kafkaProblem(latest.errorCode, latest.message);
+  const positions = new Map<number, number>();
+  for (const partition of partitions) {
+    const bounds = { first: earliest.value.get(partition) ?? 0, end: latest.value.get(partition) ?? 0 };
+    const position = startPosition(partition, bounds, wish);
+    if (isProblem(position)) return position;
+    positions.set(partition, position);
+  }
+  return positions;
+}
+
+function startPosition(
+  partition: number,
+  { first, end }: { readonly first: number; readonly end: number },
+  { cursor, offset, isEarliest }: Wish,
+): number | Problem {
+  if (cursor !== null) {
+    // A partition that the cursor doesn't name was added after it was given out, so none of its records was seen.
+    const resumed = cursor.get(partition) ?? first;
+    if (resumed > end) {
+      return badRequest(
+        `Last-Event-ID is beyond the end of partition ${partition}, which is ${end}; the topic isn't the one it came from.`,
+      );
+    }
+    return resumed;
+  }
+  if (offset === null) return isEarliest ? first : end;
+  if (offset >= first && offset <= end) return offset;
+  return badRequest(
+    `Offset ${offset} is out of range: partition ${partition} begins at ${first} and ends before ${end}.`,
+  );
+}
+
+const encoder = new TextEncoder();
+
+/** Pulled by whoever reads: nothing is queued here beyond the chunk that was asked for. */
+function eventStream(tail: Tail): ReadableStream<Uint8Array> {
+  let isCancelled = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const text = await tail.next();
+        if (isCancelled) return;
+        if (text === null) controller.close();
+        else controller.enqueue(encoder.encode(text));
+      },
+      cancel() {
+        isCancelled = true;
+        tail.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,251 @@
+import { MalformedMessageError } from "#bytes/malformed.ts";
+import { fetchedBatches } from "#client/batches.ts";
+import type { Client } from "#client/client.ts";
+import { type FetchedPartition, fetchRecords } from "#client/fetch.ts";
+import type { TopicView } from "#client/metadata.ts";
+import { EARLIEST_TIMESTAMP, listOffsets } from "#client/offsets.ts";
+import { type Failure, failed, failure, type Outcome } from "#client/outcome.ts";
+import { isStaleMetadata, MAX_ATTEMPTS } from "#client/retry.ts";
+import { ErrorCode, isRetriable } from "#protocol/errors.ts";
+import type { Positions } from "./cursor.ts";
+import { commentFrame, openingFrame, problemFrame, recordFrame } from "./events.ts";
+import {
+  FETCH_BYTES,
+  MAX_INFLATED_BYTES,
+  MAX_STREAM_FETCHES,
+  STREAM_CHUNK_BYTES,
+  STREAM_HEARTBEAT_MS,
+  STREAM_METADATA_MS,
+  STREAM_WAIT_MS,
+} from "./limits.ts";
+import { kafkaProblem } from "./problems.ts";
+
+export interface TailStart {
+  readonly topic: TopicView;
+  /** Next offset of every partition to follow. */
+  readonly positions: Positions;
+  /** Take up partitions that are added later, from their first record. */
+  readonly followsNewPartitions: boolean;
+}
+
+/** What a leader sent and the reader has not taken yet. Its leader gets no further fetch until it is taken. */
+interface Delivery {
+  readonly leaderId: number;
+  readonly frames: Iterator<string>;
+}
+
+/**
+ * A live tail of a topic as frames of an event stream. It works only while `next` is waited for: one long poll at each
+ * leader, over all of its partitions, and at most one answer of each leader in memory. A reader that stops asking stops
+ * the fetching.
+ */
+export class Tail {
+  private readonly client: Client;
+  private topic: TopicView;
+  private readonly followsNewPartitions: boolean;
+  private readonly positions: Map<number, number>;
+  private readonly deliveries: Delivery[] = [];
+  /** Leaders with a fetch under way or an answer that is not taken yet. */
+  private readonly busyLeaders = new Set<number>();
+  private readonly pendingFrames: string[] = [];
+  private fetches = 0;
+  /** Failed fetches in a row, by leader. */
+  private readonly failures = new Map<number, number>();
+  private lastFailure: Failure | null = null;
+  private refreshedMs: number;
+  private sentMs: number;
+  private ended = false;
+  private wake: () => void = () => {};
+
+  constructor(client: Client, start: TailStart) {
+    this.client = client;
+    this.topic = start.topic;
+    this.followsNewPartitions = start.followsNewPartitions;
+    this.positions = new Map([...start.positions].sort(([one], [other]) => one - other));
+    this.refreshedMs = this.sentMs = client.ports.clock.nowMs();
+    this.pendingFrames.push(openingFrame(this.positions));
+  }
+
+  /** The next frames, some `STREAM_CHUNK_BYTES` at most but whole; null at the end. Not to be called again before it is settled. */
+  async next(): Promise<string | null> {
+    for (;;) {
+      const text = this.take();
+      if (text !== "") {
+        this.sentMs = this.client.ports.clock.nowMs();
+        return text;
+      }
+      if (this.ended) return null;
+      await this.refresh();
+      if (this.ended || this.pendingFrames.length > 0) continue;
+      if (this.fetches >= MAX_STREAM_FETCHES) {
+        this.ended = true;
+        continue;
+      }
+      this.startFetches();
+      if (this.deliveries.length === 0) await this.waitForWork();
+    }
+  }
+
+  /** Nobody reads any more. */
+  close(): void {
+    this.ended = true;
+    this.deliveries.length = 0;
+    this.pendingFrames.length = 0;
+    this.wake();
+  }
+
+  private take(): string {
+    let text = this.pendingFrames.splice(0).join("");
+    while (text.length < STREAM_CHUNK_BYTES && this.deliveries.length > 0) {
+      const { leaderId, frames } = this.deliveries[0];
+      const frame = this.nextFrame(frames);
+      if (frame !== null) {
+        text += frame;
+        continue;
+      }
+      this.deliveries.shift();
+      this.busyLeaders.delete(leaderId);
+    }
+    return text;
+  }
+
+  private nextFrame(frames: Iterator<string>): string | null {
+    try {
+      const { done, value } = frames.next();
+      return done ? null : value;
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error;
+      // The log's own bytes can't be read here; trying again would not change that.
+      this.ended = true;
+      this.deliveries.length = 0;
+      return problemFrame(kafkaProblem(ErrorCode.CORRUPT_MESSAGE, error.message));
+    }
+  }
+
+  /** One frame for each record of a fetch answer. Positions move as the frames are taken. */
+  private *frames(partitions: readonly FetchedPartition[]): Generator<string> {
+    for (const { partition, records } of partitions) {
+      const place = { topic: this.topic.name, partition };
+      for (const batch of fetchedBatches(records)) {
+        const from = this.positions.get(partition) ?? 0;
+        for (const record of batch.records(this.client.ports, from, MAX_INFLATED_BYTES)) {
+          this.positions.set(partition, record.offset + 1);
+          yield recordFrame(place, record, this.positions);
+        }
+        this.positions.set(partition, Math.max(from, batch.nextOffset));
+      }
+    }
+  }
+
+  /** A long poll at each leader that has none under way. */
+  private startFetches(): void {
+    const ofLeader = Map.groupBy(this.positions, ([partition]) => this.topic.partitions[partition]?.leaderId ?? -1);
+    for (const [leaderId, entries] of ofLeader) {
+      if (this.busyLeaders.has(leaderId)) continue;
+      this.busyLeaders.add(leaderId);
+      void this.fetchFrom(
+        leaderId,
+        entries.map(([partition, offset]) => ({ partition, offset })),
+      );
+    }
+  }
+
+  private async fetchFrom(
+    leaderId: number,
+    positions: readonly { partition: number; offset: number }[],
+  ): Promise<void> {
+    this.fetches++;
+    const limits = { maxWaitMs: STREAM_WAIT_MS, minBytes: 1, maxBytes: FETCH_BYTES, partitionMaxBytes: FETCH_BYTES };
+    const answer: Outcome<readonly FetchedPartition[]> =
+      leaderId < 0
+        ? failure(ErrorCode.LEADER_NOT_AVAILABLE)
+        : await fetchRecords(this.client, { leaderId, topicName: this.topic.name, positions }, limits);
+    if (!this.ended) await this.deliver(leaderId, answer);
+    this.wake();
+  }
+
+  private async deliver(leaderId: number, answer: Outcome<readonly FetchedPartition[]>): Promise<void> {
+    if (failed(answer)) {
+      await this.fail(leaderId, answer);
+      this.busyLeaders.delete(leaderId);
+      return;
+    }
+    const wrong = answer.value.find((partition) => partition.errorCode !== ErrorCode.NONE);
+    if (wrong === undefined) this.failures.delete(leaderId);
+    else if (wrong.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) await this.skipToEarliest(leaderId, wrong.partition);
+    else await this.fail(leaderId, failure(wrong.errorCode));
+    const good = answer.value.filter((partition) => partition.errorCode === ErrorCode.NONE);
+    this.deliveries.push({ leaderId, frames: this.frames(good) });
+  }
+
+  /** Notes an error after which the topic is looked at anew; ends the stream when it is final or has come too often. */
+  private async fail(leaderId: number, problem: Failure): Promise<void> {
+    const failures = (this.failures.get(leaderId) ?? 0) + 1;
+    this.failures.set(leaderId, failures);
+    this.lastFailure = problem;
+    this.client.forget(this.topic.name);
+    const isPassing = isRetriable(problem.errorCode) || isStaleMetadata(problem.errorCode);
+    if (!isPassing || failures >= MAX_ATTEMPTS) this.end(problem);
+    else await this.client.backOff(failures);
+  }
+
+  private end({ errorCode, message }: Failure): void {
+    this.ended = true;
+    this.pendingFrames.push(problemFrame(kafkaProblem(errorCode, message)));
+  }
+
+  /** The reader was slower than retention: goes on with what is left. Past the end there is nothing to go on with. */
+  private async skipToEarliest(leaderId: number, partition: number): Promise<void> {
+    const earliest = await listOffsets(this.client, this.topic.name, [partition], EARLIEST_TIMESTAMP);
+    if (failed(earliest)) return this.fail(leaderId, earliest);
+    const from = this.positions.get(partition) ?? 0;
+    const to = earliest.value.get(partition) ?? 0;
+    if (to <= from) {
+      this.end(failure(ErrorCode.OFFSET_OUT_OF_RANGE, `partition ${partition} ends before offset ${from}`));
+      return;
+    }
+    this.positions.set(partition, to);
+    this.pendingFrames.push(commentFrame(`partition ${partition}: offsets ${from} to ${to - 1} are gone`));
+  }
+
+  /** Looks at the topic after an error, and now and then for partitions that were added. */
+  private async refresh(): Promise<void> {
+    const nowMs = this.client.ports.clock.nowMs();
+    const isDue = this.followsNewPartitions && nowMs - this.refreshedMs >= STREAM_METADATA_MS;
+    if (this.lastFailure === null && !isDue) return;
+    const hasFailed = this.lastFailure !== null;
+    this.lastFailure = null;
+    this.refreshedMs = nowMs;
+    const topic = await this.client.topic(this.topic.name, { isFresh: true });
+    if (failed(topic)) {
+      if (hasFailed) this.end(topic);
+      return;
+    }
+    this.topic = topic.value;
+    if (!this.followsNewPartitions) return;
+    for (const { partitionIndex } of topic.value.partitions) {
+      if (!this.positions.has(partitionIndex)) this.positions.set(partitionIndex, 0);
+    }
+  }
+
+  /** Until a fetch is answered, the stream is closed, or a heartbeat is due. */
+  private async waitForWork(): Promise<void> {
+    const { clock, timers } = this.client.ports;
+    const quietMs = clock.nowMs() - this.sentMs;
+    let isHeartbeat = false;
+    await new Promise<void>((resolve) => {
+      const heartbeat = timers.set(
+        () => {
+          isHeartbeat = true;
+          resolve();
+        },
+        Math.max(STREAM_HEARTBEAT_MS - quietMs, 0),
+      );
+      this.wake = () => {
+        heartbeat.cancel();
+        resolve();
+      };
+    });
+    if (isHeartbeat && !this.ended) this.pendingFrames.push(commentFrame("heartbeat"));
+  }
+}

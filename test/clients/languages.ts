@@ -1,0 +1,96 @@
+/**
+ * The stock clients of the matrix: what each needs on the machine, how it is built below build/clients/, and the command that
+ * runs its scenarios. Manifests stay in test/clients/<language>/, outside the root graph.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const HERE = import.meta.dirname;
+const ROOT = path.resolve(HERE, "../..");
+export const BUILD = path.join(ROOT, "build/clients");
+
+export interface Language {
+  readonly name: string;
+  readonly codecs: readonly string[];
+  readonly tools: readonly string[];
+  /** Fetches and builds what the client needs; answers the command that takes `own` or `interop` as its last argument. */
+  install(): string[];
+}
+
+const ALL_CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
+/** Scenarios that every client runs beside its codecs. */
+export const COMMON_SCENARIOS = ["idempotent", "offsets", "group", "admin"];
+
+export const LANGUAGES: readonly Language[] = [
+  { name: "java", codecs: ALL_CODECS, tools: ["java", "javac", "mvn"], install: installJava },
+  { name: "confluent-python", codecs: ALL_CODECS, tools: ["python3"], install: () => installPython("confluent.py") },
+  { name: "franz-go", codecs: ALL_CODECS, tools: ["go"], install: installGo },
+  { name: "kafkajs", codecs: ["none", "gzip", "zstd"], tools: [], install: () => node("kafkajs") },
+  { name: "platformatic", codecs: ALL_CODECS, tools: [], install: () => node("platformatic") },
+  { name: "aiokafka", codecs: ALL_CODECS, tools: ["python3"], install: () => installPython("aiokafka_client.py") },
+];
+
+/** The tools that are not on this machine. */
+export function missingTools(language: Language): string[] {
+  return language.tools.filter((tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0);
+}
+
+function node(client: string): string[] {
+  return [process.execPath, path.join(HERE, "node/main.ts"), client];
+}
+
+function installJava(): string[] {
+  const target = path.join(BUILD, "java");
+  const libs = path.join(target, "libs");
+  const classes = path.join(target, "classes");
+  const sources = filesOf(path.join(HERE, "java"));
+  once(target, sources, () => {
+    const pom = path.join(HERE, "java/pom.xml");
+    run("mvn", ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${libs}`]);
+    const programs = sources.filter((name) => name.endsWith(".java"));
+    run("javac", ["-proc:none", "-d", classes, "-cp", `${libs}/*`, ...programs]);
+  });
+  return ["java", "-Xmx256m", "-cp", `${classes}:${libs}/*`, "kedge.Scenarios"];
+}
+
+function installPython(script: string): string[] {
+  const target = path.join(BUILD, "python");
+  const requirements = path.join(HERE, "python/requirements.txt");
+  once(target, [requirements], () => {
+    run("python3", ["-m", "venv", path.join(target, "venv")]);
+    run(path.join(target, "venv/bin/python"), ["-m", "pip", "install", "-q", "-r", requirements]);
+  });
+  return [path.join(target, "venv/bin/python"), path.join(HERE, "python", script)];
+}
+
+function installGo(): string[] {
+  const target = path.join(BUILD, "go");
+  const program = path.join(target, "scenarios");
+  once(target, filesOf(path.join(HERE, "go")), () => run("go", ["build", "-o", program, "."], path.join(HERE, "go")));
+  return [program];
+}
+
+/** Runs the work where the target was not made from exactly these files. */
+function once(target: string, files: readonly string[], work: () => void): void {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file).update(readFileSync(file));
+  const digest = hash.digest("hex");
+  const stamp = path.join(target, "made-from");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  work();
+  writeFileSync(stamp, digest);
+}
+
+function filesOf(directory: string): string[] {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name)).toSorted();
+}
+
+function run(command: string, options: readonly string[], cwd = ROOT): void {
+  const result = spawnSync(command, options, { cwd, encoding: "utf8" });
+  if (result.status !== 0) throw new Error(`${command} ${options.join(" ")} failed:\n${result.stdout}${result.stderr}`);
+}

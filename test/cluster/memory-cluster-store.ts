@@ -1,0 +1,27 @@
+import type { ClusterStore } from "#cluster/cluster.ts";
+import type { StoredRow } from "#cluster/stored.ts";
+
+/** A cluster's rows in a map. A write is durable when `settle` says so, or at once. */
+export class MemoryClusterStore implements ClusterStore {
+  readonly rows = new Map<string, string>();
+  /** Set to hold commits back: each write waits for `release`. */
+  holdsBack = false;
+  #waiting: (() => void)[] = [];
+
+  load() {
+    return [...this.rows].map(([key, value]) => ({ key, value }));
+  }
+
+  async write(rows: readonly StoredRow[]): Promise<void> {
+    for (const { key, value } of rows) {
+      if (value === null) this.rows.delete(key);
+      else this.rows.set(key, value);
+    }
+    if (this.holdsBack) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  release(): void {
+    this.holdsBack = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,99 @@
+import { DurableObject } from "cloudflare:workers";
+import { Broker } from "#broker/broker.ts";
+import { dispatch } from "#broker/dispatch.ts";
+import { CLOSE_CONNECTION, NO_RESPONSE, type Peer } from "#broker/handler.ts";
+import { handlers } from "#broker/registry.ts";
+import { createWasmKernels } from "#kernels/wasm.ts";
+import type { ClusterImage } from "#ports/controller.ts";
+import kernelsModule from "../../build/kernels.wasm";
+import { zlibCodecs } from "../codecs.ts";
+import type { Env } from "../env.ts";
+import { ReceiveBudget } from "../listener/frame-reader.ts";
+import { serveConnection } from "../listener/serve-connection.ts";
+import { SqlLogStore } from "../storage/sql-log-store.ts";
+import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
+
+/** What the receive buffers of all connections may hold together: half of what an object has. */
+const RECEIVE_BUDGET_BYTES = 64 * 1024 * 1024;
+
+/** Connections of one object; each costs a buffer and two loops. */
+const MAX_CONNECTIONS = 2_000;
+
+/** An RPC has no connection that could vanish under a parked request. */
+const IN_PROCESS_PEER: Peer = { clientHost: "127.0.0.1", onVanish: () => () => undefined };
+
+/** One broker: its clients' connections, the partitions that it leads, and their logs. */
+export class BrokerObject extends DurableObject<Env> {
+  readonly #budget = new ReceiveBudget(RECEIVE_BUDGET_BYTES);
+  #connections = 0;
+  #broker!: Broker;
+
+  constructor(context: DurableObjectState, env: Env) {
+    super(context, env);
+    context.blockConcurrencyWhile(async () => {
+      this.#broker = await Broker.open({
+        brokerId: brokerIdOf(context.id),
+        handlers,
+        clock: runtimeClock,
+        random: runtimeRandom,
+        timers: runtimeTimers,
+        controller: env.CLUSTER.get(env.CLUSTER.idFromName("cluster")),
+        logStore: new SqlLogStore(context.storage),
+        compression: { kernels: createWasmKernels(kernelsModule), codecs: zlibCodecs },
+        // What is in memory and what is stored may differ now: only a new start from storage is safe.
+        onFatal: (error) => context.abort(String(error)),
+      });
+    });
+  }
+
+  /** A Kafka client, piped here by the Worker that accepted it. */
+  override async connect(socket: Socket): Promise<void> {
+    if (this.#connections >= MAX_CONNECTIONS) return socket.close();
+    this.#connections += 1;
+    try {
+      await serveConnection(socket, this.#broker, this.#budget);
+    } catch (error) {
+      console.error("a connection was closed by a fault of ours", error);
+    } finally {
+      this.#connections -= 1;
+      await socket.close().catch(() => undefined);
+    }
+  }
+
+  /**
+   * One request from within the process: a frame without its size, answered by one without its size.
+   * Null where a socket would get no answer or be closed.
+   */
+  async exchange(frame: Uint8Array): Promise<Uint8Array | null> {
+    const outcome = await dispatch(this.#broker, IN_PROCESS_PEER, frame);
+    if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) return null;
+    return joinWithoutSize(outcome);
+  }
+
+  /** The controller tells of a change. */
+  async updateImage(image: ClusterImage): Promise<void> {
+    this.#broker.adopt(image);
+  }
+}
+
+const SIZE_BYTES = 4;
+
+/** A copy of its own: what crosses RPC takes its whole backing buffer along. */
+function joinWithoutSize(pieces: readonly Uint8Array[]): Uint8Array {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const joined = new Uint8Array(size - SIZE_BYTES);
+  let at = -SIZE_BYTES;
+  for (const piece of pieces) {
+    if (at < 0) joined.set(piece.subarray(SIZE_BYTES), 0);
+    else joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
+}
+
+/** Broker objects are named `broker-<id>`. */
+function brokerIdOf(id: DurableObjectId): number {
+  const match = /^broker-(\d+)$/.exec(id.name ?? "");
+  if (match === null) throw new Error(`a broker object is named broker-<id>, not "${id.name}"`);
+  return Number(match[1]);
+}

@@ -1,0 +1,179 @@
+import { ROW_SEQUENCES } from "#log/limits.ts";
+import type {
+  IndexedRow,
+  LogCommit,
+  LogRow,
+  LogStore,
+  PartitionEntry,
+  PartitionRecord,
+  RowHead,
+  RowRange,
+  StagedRow,
+} from "#ports/log-store.ts";
+import { openTables } from "./tables.ts";
+
+type HeadColumns = {
+  id: number;
+  base_offset: number;
+  next_offset: number;
+  max_timestamp: number;
+  running_max_timestamp: number;
+};
+type IndexColumns = HeadColumns & { batches: ArrayBuffer };
+type RowColumns = IndexColumns & { bytes: ArrayBuffer };
+type PartitionColumns = {
+  number: number;
+  topic_id: string;
+  partition_index: number;
+  first_sequence: number;
+  deleted: number;
+};
+
+const HEAD = "id, base_offset, next_offset, max_timestamp, running_max_timestamp";
+
+/** The logs of one broker in the SQLite of its object. */
+export class SqlLogStore implements LogStore {
+  private readonly storage: DurableObjectStorage;
+  private readonly sql: SqlStorage;
+
+  /** @throws Error when the tables are of a newer Kedge. */
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage;
+    this.sql = storage.sql;
+    openTables(storage);
+  }
+
+  partitions(): PartitionEntry[] {
+    const rows = this.sql.exec<PartitionColumns>(
+      "SELECT number, topic_id, partition_index, first_sequence, deleted FROM partitions",
+    );
+    return rows.toArray().map((row) => ({
+      number: row.number,
+      topicId: row.topic_id,
+      partitionIndex: row.partition_index,
+      firstSequence: row.first_sequence,
+      deleted: row.deleted === 1,
+    }));
+  }
+
+  snapshot(partitionNumber: number): Uint8Array {
+    const sql = "SELECT snapshot FROM partitions WHERE number = ?";
+    return new Uint8Array(this.sql.exec<{ snapshot: ArrayBuffer }>(sql, partitionNumber).one().snapshot);
+  }
+
+  nextSequence(partitionNumber: number, fromSequence: number): number {
+    const last = this.first<{ id: number }>(
+      "SELECT id FROM log_rows WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber + 1, 0),
+    );
+    return last === undefined ? fromSequence : sequenceOf(last.id) + 1;
+  }
+
+  head(partitionNumber: number, sequence: number): RowHead {
+    const sql = `SELECT ${HEAD} FROM log_rows WHERE id = ?`;
+    return headOf(this.sql.exec<HeadColumns>(sql, rowId(partitionNumber, sequence)).one());
+  }
+
+  indexes(partitionNumber: number, fromSequence: number, limit: number): IndexedRow[] {
+    const rows = this.sql.exec<IndexColumns>(
+      `SELECT ${HEAD}, batches FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`,
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber + 1, 0),
+      limit,
+    );
+    return rows.toArray().map((row) => ({ ...headOf(row), index: new Uint8Array(row.batches) }));
+  }
+
+  row(partitionNumber: number, sequence: number): LogRow {
+    const sql = `SELECT ${HEAD}, batches, bytes FROM log_rows WHERE id = ?`;
+    const row = this.sql.exec<RowColumns>(sql, rowId(partitionNumber, sequence)).one();
+    return { ...headOf(row), index: new Uint8Array(row.batches), bytes: new Uint8Array(row.bytes) };
+  }
+
+  firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
+    const found = this.first<{ id: number }>(
+      "SELECT id FROM log_rows WHERE id >= ? AND id < ? AND max_timestamp >= ? ORDER BY id LIMIT 1",
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber + 1, 0),
+      timestamp,
+    );
+    return found === undefined ? -1 : sequenceOf(found.id);
+  }
+
+  maxTimestamp(partitionNumber: number, fromSequence: number, endSequence: number): number {
+    const found = this.first<{ max: number | null }>(
+      "SELECT max(max_timestamp) AS max FROM log_rows WHERE id >= ? AND id < ?",
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber, endSequence),
+    );
+    return found?.max ?? -1;
+  }
+
+  private first<T extends Record<string, SqlStorageValue>>(sql: string, ...bindings: unknown[]): T | undefined {
+    const { done, value } = this.sql.exec<T>(sql, ...bindings).next();
+    return done === true ? undefined : value;
+  }
+
+  async commit(commit: LogCommit): Promise<void> {
+    this.storage.transactionSync(() => {
+      for (const record of commit.partitions) this.writePartition(record);
+      for (const row of commit.rows) this.writeRow(row);
+      for (const range of commit.deletedRows) this.deleteRows(range);
+      for (const number of commit.removedPartitions) this.sql.exec("DELETE FROM partitions WHERE number = ?", number);
+    });
+    await this.storage.sync();
+  }
+
+  private writePartition(record: PartitionRecord): void {
+    this.sql.exec(
+      `INSERT OR REPLACE INTO partitions (number, topic_id, partition_index, first_sequence, deleted, snapshot)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      record.number,
+      record.topicId,
+      record.partitionIndex,
+      record.firstSequence,
+      record.deleted ? 1 : 0,
+      record.snapshot,
+    );
+  }
+
+  private writeRow(row: StagedRow): void {
+    this.sql.exec(
+      `INSERT INTO log_rows (${HEAD}, batches, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      rowId(row.partitionNumber, row.sequence),
+      row.baseOffset,
+      row.nextOffset,
+      row.maxTimestamp,
+      row.runningMaxTimestamp,
+      row.index,
+      row.bytes,
+    );
+  }
+
+  private deleteRows({ partitionNumber, fromSequence, endSequence }: RowRange): void {
+    this.sql.exec(
+      "DELETE FROM log_rows WHERE id >= ? AND id < ?",
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber, endSequence),
+    );
+  }
+}
+
+function rowId(partitionNumber: number, sequence: number): number {
+  return partitionNumber * ROW_SEQUENCES + sequence;
+}
+
+function sequenceOf(id: number): number {
+  return id % ROW_SEQUENCES;
+}
+
+function headOf(row: HeadColumns): RowHead {
+  return {
+    sequence: sequenceOf(row.id),
+    baseOffset: row.base_offset,
+    nextOffset: row.next_offset,
+    maxTimestamp: row.max_timestamp,
+    runningMaxTimestamp: row.running_max_timestamp,
+  };
+}

@@ -1,6 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** No test is measured by it: a core that is busy with another suite may take its time, but a test that hangs must end. */
+const TEST_TIMEOUT_MS = 60_000;
+
 /** Two projects: the pure core and the Node side run in Node; what needs Durable Objects and SQLite runs in workerd itself. */
 export default defineConfig({
   test: {
@@ -9,6 +12,8 @@ export default defineConfig({
         test: {
           name: "node",
           environment: "node",
+          testTimeout: TEST_TIMEOUT_MS,
+          hookTimeout: TEST_TIMEOUT_MS,
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.workerd.test.ts", "**/node_modules/**"],
         },
@@ -17,6 +22,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: {
           name: "workerd",
+          testTimeout: TEST_TIMEOUT_MS,
           include: ["test/**/*.workerd.test.ts"],
           exclude: ["**/node_modules/**"],
         },

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { startApacheKafka } from "../bench/peer/apache-kafka.ts";
 import { BUILD, COMMON_SCENARIOS, LANGUAGES, type Language, missingTools } from "../test/clients/languages.ts";
 import { makeRecords, type WireRecord } from "../test/clients/records.ts";
-import { testBroker } from "../test/e2e/broker.ts";
+import { type TestBroker, testBroker } from "../test/e2e/broker.ts";
 import { KCAT_CODECS, kcatRead, kcatRoundTrip, missingForKcat } from "../test/e2e/kcat.ts";
 
 const CLIENT_TIMEOUT_MS = 300_000;
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   summarise(suite.results);
 }
 
-async function openBroker(): Promise<{ kafka: string; stop(): Promise<void> }> {
+async function openBroker(): Promise<TestBroker> {
   if (options.bootstrap !== undefined) return { kafka: options.bootstrap, stop: async () => {} };
   return options.peer ? await startApacheKafka({ heap: "512m" }) : await testBroker();
 }

@@ -7,7 +7,7 @@ const HIGH_WORD = 0x1_0000_0000;
 /** The largest high word of a safe integer, 2^53 - 1, and the smallest. */
 const SAFE_HIGH = 0x1f_ffff;
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 /**
  * A cursor over big-endian bytes. Every read is checked against `end` and throws `MalformedMessageError` when it would pass it.

@@ -1,6 +1,8 @@
 import { UUID_BYTES, type Uuid, uuidToBytes } from "./uuid.ts";
 
 const FIRST_CAPACITY_BYTES = 256;
+/** A buffer that grew beyond this isn't kept by `reset`: one large message must not hold its memory for good. */
+export const MAX_KEPT_BYTES = 1 << 20;
 /** Up to this length a string is tried as ASCII first, without a call of the encoder. */
 const SHORT_TEXT_CHARACTERS = 64;
 const HIGH_WORD = 0x1_0000_0000;
@@ -40,11 +42,15 @@ export class Writer {
     return this.position + this.splicedBytes;
   }
 
-  /** Forgets what was written and keeps the buffer. Views returned by `finish` and `segments` become invalid. */
+  /** Forgets what was written and keeps the buffer, if it isn't too large. Views returned by `finish` and `segments` become invalid. */
   reset(): void {
     this.position = 0;
     this.splices = [];
     this.splicedBytes = 0;
+    if (this.target.length > MAX_KEPT_BYTES) {
+      this.target = new Uint8Array(FIRST_CAPACITY_BYTES);
+      this.view = new DataView(this.target.buffer);
+    }
   }
 
   /** Makes room for `length` bytes, moves the cursor over them and returns where they start. */

@@ -12,7 +12,7 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { brokerConfig } from "./broker-configs.ts";
 import { type ConfigDefinition, listOf, parseConfigValue } from "./config-definition.ts";
 import { MAX_CONFIGS_PER_RESOURCE, quoted } from "./limits.ts";
-import { DONE, failure, isFailure, repeated } from "./outcome.ts";
+import { DONE, failure, isFailure, repeated, unknownTopic } from "./outcome.ts";
 import { ownValue } from "./resolve-config.ts";
 import type { ClusterRecord, ClusterState, Decision } from "./state.ts";
 import { topicConfig } from "./topic-configs.ts";
@@ -83,6 +83,7 @@ function decideEach<Resource extends ConfigResource>(
       const checked =
         resourceType === ConfigResourceType.TOPIC ? checkTopicConfigs(next.configs) : checkBrokerConfigs(next.configs);
       if (!checked.ok) return checked.outcome;
+      if (resourceType === ConfigResourceType.TOPIC && !state.topics.has(resourceName)) return unknownTopic();
       records.push(recordFor(state, resource, checked.configs));
       return DONE;
     };
@@ -102,7 +103,8 @@ function currentConfigs(state: ClusterState, resource: ConfigResource): ConfigVa
       return failure(ErrorCode.INVALID_REQUEST, "There are no default topic configs: name a topic.");
     const problem = topicNameProblem(resourceName);
     if (problem !== null) return failure(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
-    return state.topics.get(resourceName)?.configs ?? failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null);
+    // Whether the topic exists is looked at last, as in Kafka: bad configs are told first.
+    return state.topics.get(resourceName)?.configs ?? {};
   }
   if (resourceType !== ConfigResourceType.BROKER) {
     return failure(ErrorCode.INVALID_REQUEST, `Configs of resource type ${resourceType} can't be altered here.`);

@@ -255,7 +255,7 @@ const BROKER: readonly ConfigDefinition[] = [
     doc: "The most fetch sessions that the broker keeps.",
   }),
   row("node.id", "INT", null, { effect: none("derived from KEDGE_BROKERS"), doc: "The broker's id." }),
-  row("process.roles", "LIST", "broker", { effect: SAYS_HOW, doc: "What the node does in the cluster." }),
+  row("process.roles", "LIST", null, { effect: SAYS_HOW, doc: "What the node does in the cluster." }),
   row("security.inter.broker.protocol", "STRING", "PLAINTEXT", {
     check: oneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     effect: none("brokers are objects and call each other directly"),

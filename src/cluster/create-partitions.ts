@@ -2,7 +2,7 @@ import type { CreatePartitionsOutcome, MorePartitions, Outcome, TopicImage } fro
 import { ErrorCode } from "#protocol/errors.ts";
 import { checkAssignment, claim, tooFewBrokers } from "./create-topics.ts";
 import { MAX_PARTITIONS_PER_REQUEST } from "./limits.ts";
-import { DONE, failure, isFailure, repeated } from "./outcome.ts";
+import { DONE, failure, isFailure, repeated, unknownTopic } from "./outcome.ts";
 import { newPartition, placedReplicas } from "./placement.ts";
 import type { ClusterRecord, ClusterState, Decision } from "./state.ts";
 
@@ -41,7 +41,7 @@ function tooMany(): Outcome {
 
 function grow(state: ClusterState, request: MorePartitions, replicaCounts: Map<number, number>): TopicImage | Outcome {
   const topic = state.topics.get(request.name);
-  if (topic === undefined) return failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null);
+  if (topic === undefined) return unknownTopic();
   const current = topic.partitions.length;
   if (request.count <= current) {
     return failure(

@@ -44,10 +44,7 @@ export function decideCreateTopics(
     return createTopic(state, topic, args.topicIds[i], { defaults, pending });
   });
   if (pending.partitions > MAX_PARTITIONS_PER_REQUEST) {
-    const refusal = failure(
-      ErrorCode.POLICY_VIOLATION,
-      `A request may create at most ${MAX_PARTITIONS_PER_REQUEST} topics and partitions.`,
-    );
+    const refusal = tooMany();
     return {
       outcomes: topics.map((topic, i) => failed(topic, "name" in created[i] ? refusal : (created[i] as Outcome))),
       records: [],
@@ -58,6 +55,14 @@ export function decideCreateTopics(
     outcomes: created.map((one, i) => ("name" in one ? succeeded(one, args.validateOnly) : failed(topics[i], one))),
     records: args.validateOnly ? [] : records,
   };
+}
+
+/** As in Kafka, one topic that is too large makes the whole request fail. */
+function tooMany(): Outcome {
+  return failure(
+    ErrorCode.POLICY_VIOLATION,
+    `A request may create at most ${MAX_PARTITIONS_PER_REQUEST} topics and partitions.`,
+  );
 }
 
 function succeeded(topic: TopicImage, validateOnly: boolean): CreateTopicOutcome {
@@ -183,10 +188,8 @@ function placed(
   const brokerIds = [...state.brokers.keys()];
   if (factor > brokerIds.length) return tooFewBrokers(factor, brokerIds.length);
   if (numPartitions > MAX_PARTITIONS_PER_REQUEST) {
-    return failure(
-      ErrorCode.POLICY_VIOLATION,
-      `A topic may be created with at most ${MAX_PARTITIONS_PER_REQUEST} partitions.`,
-    );
+    pending.partitions += numPartitions;
+    return tooMany();
   }
   // Each topic begins one broker further on, so that topics of one partition spread too.
   const start = state.topics.size + pending.names.size;

@@ -1,7 +1,7 @@
 import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
 import type { DeleteTopicOutcome, Outcome, TopicReference } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { DONE, failure, isFailure, repeated } from "./outcome.ts";
+import { DONE, failure, isFailure, repeated, unknownTopic } from "./outcome.ts";
 import { brokerSettings } from "./settings.ts";
 import { type ClusterRecord, type ClusterState, type Decision, imageOf } from "./state.ts";
 
@@ -43,10 +43,8 @@ function decideOne(
   const topic = name === undefined ? undefined : state.topics.get(name);
   if (topic === undefined) {
     const isById = reference.name === null;
-    return {
-      ...failure(isById ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null),
-      ...reference,
-    };
+    const outcome = isById ? failure(ErrorCode.UNKNOWN_TOPIC_ID, "There is no topic of this id.") : unknownTopic();
+    return { ...outcome, ...reference };
   }
   const { topicId } = topic;
   if (request.deleted.has(topicId)) {

@@ -7,6 +7,10 @@ export function failure(errorCode: ErrorCode, errorMessage: string | null): Outc
   return { errorCode, errorMessage };
 }
 
+export function unknownTopic(): Outcome {
+  return failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "There is no such topic.");
+}
+
 export function isFailure(outcome: Outcome): boolean {
   return outcome.errorCode !== ErrorCode.NONE;
 }

@@ -89,7 +89,11 @@ export function resolveTopicConfig(
   const layers: ConfigLayer[] = [];
   const own = ownValue(overrides, name);
   if (own !== undefined) layers.push({ name, value: own, source: ConfigSource.TOPIC });
-  for (const synonym of definition.synonyms ?? []) layers.push(...brokerLayers(image, brokerId, synonym.name));
+  for (const [i, synonym] of (definition.synonyms ?? []).entries()) {
+    const found = brokerLayers(image, brokerId, synonym.name);
+    // Only the first synonym's default counts as a layer, as in Kafka; the others' is the topic config's own default.
+    layers.push(...(i === 0 ? found : found.filter((layer) => layer.source !== ConfigSource.DEFAULT)));
+  }
   // By source first: a synonym that was set stands before another one's default. The sort keeps the order of synonyms.
   layers.sort((a, b) => a.source - b.source);
   const first = layers[0];

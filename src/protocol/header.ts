@@ -74,7 +74,7 @@ const REMOVED: ReadonlySet<number> = new Set([
 const LAST_KEY = Math.max(...Object.values(ApiKey));
 
 /** The first flexible version of a request; undefined for a key that Kafka 4.4 doesn't know. */
-export function firstFlexibleVersion(apiKey: number): number | undefined {
+function firstFlexibleVersion(apiKey: number): number | undefined {
   if (apiKey < 0 || apiKey > LAST_KEY || REMOVED.has(apiKey)) return undefined;
   return FIRST_FLEXIBLE.get(apiKey) ?? 0;
 }

@@ -12,7 +12,7 @@ import * as scalar from "./scalars.ts";
 import { arrayCodec, structCodec, structInitial, structIsInitial } from "./structs.ts";
 import { ALL_VERSIONS, NO_VERSIONS, parseVersions, type VersionRange } from "./versions.ts";
 
-export type Kind =
+type Kind =
   | "bool"
   | "int8"
   | "int16"
@@ -46,7 +46,7 @@ export interface Field<out T> {
 }
 
 export type Fields = { readonly [name: string]: Field<unknown> };
-export type Decoded<F> = F extends Field<infer T> ? T : never;
+type Decoded<F> = F extends Field<infer T> ? T : never;
 export type Struct<F extends Fields> = { -readonly [Name in keyof F]: Decoded<F[Name]> };
 
 /** What is needed to encode a `T`: fields left out take Kafka's default, bytes may be a list of chunks. */

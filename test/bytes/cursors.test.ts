@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import { Reader } from "#bytes/reader.ts";
-import { Writer } from "#bytes/writer.ts";
+import { MAX_KEPT_BYTES, Writer } from "#bytes/writer.ts";
 
 function written(write: (writer: Writer) => void): Uint8Array {
   // A capacity of 1 makes every write grow the buffer.
@@ -209,6 +209,16 @@ describe("a writer that splices", () => {
     writer.reset();
     writer.int8(1);
     expect(writer.segments().map((segment) => [...segment])).toEqual([[1]]);
+  });
+
+  it("doesn't keep a huge buffer after a reset", () => {
+    const writer = new Writer();
+    writer.bytes(new Uint8Array(MAX_KEPT_BYTES + 1));
+    expect(writer.finish().buffer.byteLength).toBeGreaterThan(MAX_KEPT_BYTES);
+    writer.reset();
+    writer.int32(7);
+    expect(writer.finish()).toEqual(Uint8Array.of(0, 0, 0, 7));
+    expect(writer.finish().buffer.byteLength).toBeLessThanOrEqual(MAX_KEPT_BYTES);
   });
 
   it("doesn't overwrite what isn't there", () => {

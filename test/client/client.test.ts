@@ -94,7 +94,15 @@ describe("listOffsets", () => {
     brokers.append("t", 2, batchOf("c"));
     brokers.partition("t", 1).logStartOffset = 1;
     const latest = await listOffsets(client, "t", [0, 1, 2, 3], LATEST_TIMESTAMP);
-    expect(latest).toEqual({ errorCode: 0, value: new Map([[0, 0], [2, 1], [1, 2], [3, 0]]) });
+    expect(latest).toEqual({
+      errorCode: 0,
+      value: new Map([
+        [0, 0],
+        [2, 1],
+        [1, 2],
+        [3, 0],
+      ]),
+    });
     expect(brokers.requests(2).map(({ brokerId }) => brokerId)).toEqual([1, 2]);
     const earliest = await listOffsets(client, "t", [1], EARLIEST_TIMESTAMP);
     expect(earliest).toEqual({ errorCode: 0, value: new Map([[1, 1]]) });
@@ -106,7 +114,13 @@ describe("listOffsets", () => {
     await client.topic("t");
     brokers.partition("t", 0).leaderId = 2;
     const latest = await listOffsets(client, "t", [0, 1], LATEST_TIMESTAMP);
-    expect(latest).toEqual({ errorCode: 0, value: new Map([[1, 0], [0, 0]]) });
+    expect(latest).toEqual({
+      errorCode: 0,
+      value: new Map([
+        [1, 0],
+        [0, 0],
+      ]),
+    });
   });
 
   it("says that a partition doesn't exist", async () => {

@@ -17,7 +17,8 @@ function stored(brokers: Brokers, topic: string, partition: number): string[] {
   const texts: string[] = [];
   for (const bytes of brokers.partition(topic, partition).batches) {
     for (const batch of fetchedBatches(bytes)) {
-      for (const { value } of batch.records(compression, 0, 1_000_000)) texts.push(new TextDecoder().decode(value ?? undefined));
+      for (const { value } of batch.records(compression, 0, 1_000_000))
+        texts.push(new TextDecoder().decode(value ?? undefined));
     }
   }
   return texts;
@@ -49,7 +50,12 @@ describe("produce", () => {
   it("puts a key where the Java client puts it, and records without a key together", async () => {
     const { brokers, client } = restCluster();
     brokers.addTopic("t", 5);
-    const results = await produce(client, "t", [record("a", null, "DE"), record("b"), record("c"), record("d", null, "FR")]);
+    const results = await produce(client, "t", [
+      record("a", null, "DE"),
+      record("b"),
+      record("c"),
+      record("d", null, "FR"),
+    ]);
     if (results.errorCode !== 0) throw new Error("the records are taken");
     expect(results.value.map(({ partition }) => partition)).toEqual([
       partitionOfKey(utf8("DE"), 5),
@@ -67,8 +73,12 @@ describe("produce", () => {
 
   it("fails as a whole for a topic that doesn't come into being", async () => {
     const { client } = restCluster();
-    expect(await produce(client, "absent", [record("a")])).toMatchObject({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION });
-    expect(await produce(client, "not legal", [record("a")])).toMatchObject({ errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION });
+    expect(await produce(client, "absent", [record("a")])).toMatchObject({
+      errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    });
+    expect(await produce(client, "not legal", [record("a")])).toMatchObject({
+      errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION,
+    });
   });
 
   it("refuses the record of a partition that isn't there, after a second look, and takes the others", async () => {
@@ -100,7 +110,9 @@ describe("produce", () => {
     brokers.addTopic("t", 1);
     brokers.intercept = (request) =>
       isProduce(request)
-        ? { responses: [{ name: "t", partitionResponses: [{ index: 0, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }] }] }
+        ? {
+            responses: [{ name: "t", partitionResponses: [{ index: 0, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }] }],
+          }
         : undefined;
     const results = await produce(client, "t", [record("a"), record("b")]);
     expect(results).toMatchObject({
@@ -126,7 +138,12 @@ describe("produce", () => {
     const { brokers, client } = restCluster();
     brokers.addTopic("t", 2);
     const large = "x".repeat(MAX_BATCH_BYTES / 2 - 100);
-    const results = await produce(client, "t", [record(`0${large}`, 0), record(`1${large}`, 0), record(`2${large}`, 0), record("3", 1)]);
+    const results = await produce(client, "t", [
+      record(`0${large}`, 0),
+      record(`1${large}`, 0),
+      record(`2${large}`, 0),
+      record("3", 1),
+    ]);
     expect(results).toMatchObject({ value: [{ offset: 0 }, { offset: 1 }, { offset: 2 }, { offset: 0 }] });
     expect(stored(brokers, "t", 0).map((text) => text[0])).toEqual(["0", "1", "2"]);
     expect(brokers.partition("t", 0).batches).toHaveLength(2);
@@ -147,7 +164,10 @@ describe("produce", () => {
     };
     refuse(ErrorCode.MESSAGE_TOO_LARGE);
     expect(await produce(client, "t", [record(large), record("after")])).toMatchObject({
-      value: [{ errorCode: ErrorCode.MESSAGE_TOO_LARGE, message: "no" }, { errorCode: 0, offset: 0 }],
+      value: [
+        { errorCode: ErrorCode.MESSAGE_TOO_LARGE, message: "no" },
+        { errorCode: 0, offset: 0 },
+      ],
     });
     refuse(ErrorCode.REQUEST_TIMED_OUT);
     expect(await produce(client, "t", [record(large), record("after")])).toMatchObject({
@@ -166,7 +186,9 @@ describe("produce", () => {
             responses: [
               {
                 name: "t",
-                partitionResponses: [{ index: 0, errorCode: ErrorCode.INVALID_RECORD, recordErrors, errorMessage: "bad batch" }],
+                partitionResponses: [
+                  { index: 0, errorCode: ErrorCode.INVALID_RECORD, recordErrors, errorMessage: "bad batch" },
+                ],
               },
             ],
           }

@@ -56,13 +56,18 @@ function installJava(): string[] {
 }
 
 function installPython(script: string): string[] {
+  return [pythonVenv(), path.join(HERE, "python", script)];
+}
+
+/** The Python of a virtual environment that has the clients of python/requirements.txt. */
+export function pythonVenv(): string {
   const target = path.join(BUILD, "python");
   const requirements = path.join(HERE, "python/requirements.txt");
   once(target, [requirements], () => {
     run("python3", ["-m", "venv", path.join(target, "venv")]);
     run(path.join(target, "venv/bin/python"), ["-m", "pip", "install", "-q", "-r", requirements]);
   });
-  return [path.join(target, "venv/bin/python"), path.join(HERE, "python", script)];
+  return path.join(target, "venv/bin/python");
 }
 
 function installGo(): string[] {

@@ -21,7 +21,7 @@ const HOUR_MS = 3_600_000;
 /** Timestamps begin a day ago, on a full hour: neither retention nor the limit on future timestamps touches them. */
 export function makeRecords(nowMs: number): WireRecord[] {
   const base = Math.floor(nowMs / HOUR_MS) * HOUR_MS - 24 * HOUR_MS;
-  const random = mulberry32(0x6b656467);
+  const random = seeded(0x6b656467);
   const records: WireRecord[] = [];
   for (let index = 0; index < RECORDS; index++) {
     records.push({
@@ -69,7 +69,7 @@ function randomBytes(length: number, random: () => number): Buffer {
 }
 
 /** Public domain generator by Tommy Ettinger: 32 bits of state, good enough for test data. */
-function mulberry32(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

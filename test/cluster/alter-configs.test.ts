@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ConfigAlteration, ConfigOperation, ConfigResourceType } from "#ports/controller.ts";
-import { errorName, type ErrorCode } from "#protocol/errors.ts";
+import { type ErrorCode, errorName } from "#protocol/errors.ts";
 import { openCluster, topic } from "./setup.ts";
 
 const { SET, DELETE, APPEND, SUBTRACT } = ConfigOperation;
@@ -27,32 +27,89 @@ const CASES: readonly Case[] = [
   { title: "set to null", change: alteration(TOPIC, "a", ["retention.ms", SET, null]), error: "INVALID_REQUEST" },
   { title: "append null", change: alteration(TOPIC, "a", ["cleanup.policy", APPEND, null]), error: "INVALID_REQUEST" },
   { title: "an unknown operation", change: alteration(TOPIC, "a", ["retention.ms", 4, "1"]), error: "INVALID_REQUEST" },
-  { title: "a negative operation", change: alteration(TOPIC, "a", ["retention.ms", -1, "1"]), error: "INVALID_REQUEST" },
+  {
+    title: "a negative operation",
+    change: alteration(TOPIC, "a", ["retention.ms", -1, "1"]),
+    error: "INVALID_REQUEST",
+  },
   {
     title: "a config twice",
     change: alteration(TOPIC, "a", ["retention.ms", SET, "1"], ["retention.ms", DELETE, null]),
     error: "INVALID_REQUEST",
   },
-  { title: "append to a number", change: alteration(TOPIC, "a", ["retention.ms", APPEND, "1"]), error: "INVALID_CONFIG" },
-  { title: "subtract from a number", change: alteration(TOPIC, "a", ["retention.ms", SUBTRACT, "1"]), error: "INVALID_CONFIG" },
-  { title: "append what is none", change: alteration(TOPIC, "a", ["cleanup.policy", APPEND, "x"]), error: "INVALID_CONFIG" },
+  {
+    title: "append to a number",
+    change: alteration(TOPIC, "a", ["retention.ms", APPEND, "1"]),
+    error: "INVALID_CONFIG",
+  },
+  {
+    title: "subtract from a number",
+    change: alteration(TOPIC, "a", ["retention.ms", SUBTRACT, "1"]),
+    error: "INVALID_CONFIG",
+  },
+  {
+    title: "append what is none",
+    change: alteration(TOPIC, "a", ["cleanup.policy", APPEND, "x"]),
+    error: "INVALID_CONFIG",
+  },
   { title: "an unknown config", change: alteration(TOPIC, "a", ["no.such", SET, "1"]), error: "INVALID_CONFIG" },
-  { title: "a config of brokers", change: alteration(TOPIC, "a", ["message.max.bytes", SET, "1"]), error: "INVALID_CONFIG" },
+  {
+    title: "a config of brokers",
+    change: alteration(TOPIC, "a", ["message.max.bytes", SET, "1"]),
+    error: "INVALID_CONFIG",
+  },
   { title: "a bad value", change: alteration(TOPIC, "a", ["retention.ms", SET, "-2"]), error: "INVALID_CONFIG" },
   { title: "tiering", change: alteration(TOPIC, "a", ["remote.storage.enable", SET, "true"]), error: "INVALID_CONFIG" },
-  { title: "an unknown topic", change: alteration(TOPIC, "no", ["retention.ms", SET, "1"]), error: "UNKNOWN_TOPIC_OR_PARTITION" },
-  { title: "an illegal topic", change: alteration(TOPIC, "n/o", ["retention.ms", SET, "1"]), error: "INVALID_TOPIC_EXCEPTION" },
+  {
+    title: "an unknown topic",
+    change: alteration(TOPIC, "no", ["retention.ms", SET, "1"]),
+    error: "UNKNOWN_TOPIC_OR_PARTITION",
+  },
+  {
+    title: "an unknown topic with a bad value",
+    change: alteration(TOPIC, "no", ["retention.ms", SET, "x"]),
+    error: "INVALID_CONFIG",
+  },
+  {
+    title: "an illegal topic",
+    change: alteration(TOPIC, "n/o", ["retention.ms", SET, "1"]),
+    error: "INVALID_TOPIC_EXCEPTION",
+  },
   { title: "all topics", change: alteration(TOPIC, "", ["retention.ms", SET, "1"]), error: "INVALID_REQUEST" },
   { title: "a broker", change: alteration(BROKER, "1", ["message.max.bytes", SET, "5"]), error: "NONE" },
   { title: "all brokers", change: alteration(BROKER, "", ["message.max.bytes", SET, "5"]), error: "NONE" },
-  { title: "a broker that isn't", change: alteration(BROKER, "9", ["message.max.bytes", SET, "5"]), error: "INVALID_REQUEST" },
-  { title: "no broker's id", change: alteration(BROKER, "x", ["message.max.bytes", SET, "5"]), error: "INVALID_REQUEST" },
+  {
+    title: "a broker that isn't",
+    change: alteration(BROKER, "9", ["message.max.bytes", SET, "5"]),
+    error: "INVALID_REQUEST",
+  },
+  {
+    title: "no broker's id",
+    change: alteration(BROKER, "x", ["message.max.bytes", SET, "5"]),
+    error: "INVALID_REQUEST",
+  },
   { title: "a read-only one", change: alteration(BROKER, "", ["num.partitions", SET, "5"]), error: "INVALID_REQUEST" },
-  { title: "an unknown one of brokers", change: alteration(BROKER, "", ["no.such", SET, "5"]), error: "INVALID_REQUEST" },
-  { title: "a bad one of brokers", change: alteration(BROKER, "", ["message.max.bytes", SET, "x"]), error: "INVALID_REQUEST" },
+  {
+    title: "an unknown one of brokers",
+    change: alteration(BROKER, "", ["no.such", SET, "5"]),
+    error: "INVALID_REQUEST",
+  },
+  {
+    title: "a bad one of brokers",
+    change: alteration(BROKER, "", ["message.max.bytes", SET, "x"]),
+    error: "INVALID_REQUEST",
+  },
   { title: "loggers", change: alteration(BROKER_LOGGER, "1", ["root", SET, "INFO"]), error: "INVALID_REQUEST" },
-  { title: "client metrics", change: alteration(CLIENT_METRICS, "s", ["interval.ms", SET, "1"]), error: "INVALID_REQUEST" },
-  { title: "groups", change: alteration(GROUP, "g", ["consumer.session.timeout.ms", SET, "1"]), error: "INVALID_REQUEST" },
+  {
+    title: "client metrics",
+    change: alteration(CLIENT_METRICS, "s", ["interval.ms", SET, "1"]),
+    error: "INVALID_REQUEST",
+  },
+  {
+    title: "groups",
+    change: alteration(GROUP, "g", ["consumer.session.timeout.ms", SET, "1"]),
+    error: "INVALID_REQUEST",
+  },
   { title: "an unknown resource type", change: alteration(77, "a", ["x", SET, "1"]), error: "INVALID_REQUEST" },
 ];
 

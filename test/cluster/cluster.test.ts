@@ -3,14 +3,16 @@ import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import { parseBrokers, parseStaticConfigs } from "#cluster/boot.ts";
 import { autoCreatedTopic } from "#cluster/internal-topics.ts";
-import { ConfigOperation, ConfigResourceType } from "#ports/controller.ts";
+import { ConfigResourceType } from "#ports/controller.ts";
 import { openCluster, type TestBroker, topic } from "./setup.ts";
 
 describe("a cluster", () => {
   it("keeps its id, topics and configs over a restart", async () => {
     const first = await openCluster();
     const one = await first.broker(1);
-    await one.controller.createTopics([topic("a", { numPartitions: 3, configs: [{ name: "retention.ms", value: "1" }] })]);
+    await one.controller.createTopics([
+      topic("a", { numPartitions: 3, configs: [{ name: "retention.ms", value: "1" }] }),
+    ]);
     const again = await openCluster({ store: first.store });
     const image = await again.cluster.image(-1);
     expect(image).toEqual(one.cluster.image);
@@ -110,7 +112,9 @@ describe("a cluster", () => {
 type Command = (broker: TestBroker) => Promise<unknown>;
 
 const names = fc.constantFrom("a", "b", "c", "a.b", "a_b", "__consumer_offsets");
-const assignments = fc.option(fc.array(fc.record({ brokerIds: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }) })));
+const assignments = fc.option(
+  fc.array(fc.record({ brokerIds: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }) })),
+);
 const config = fc.record({
   name: fc.constantFrom("retention.ms", "cleanup.policy", "message.max.bytes", "nonsense"),
   configOperation: fc.integer({ min: 0, max: 4 }),
@@ -122,23 +126,40 @@ const resource = fc.oneof(
 );
 const commands: fc.Arbitrary<Command> = fc.oneof(
   fc
-    .array(fc.record({ name: names, numPartitions: fc.integer({ min: -2, max: 5 }), replicationFactor: fc.integer({ min: -1, max: 4 }) }))
-    .map((topics): Command => (one) => one.controller.createTopics(topics.map(({ name, ...more }) => topic(name, more)))),
+    .array(
+      fc.record({
+        name: names,
+        numPartitions: fc.integer({ min: -2, max: 5 }),
+        replicationFactor: fc.integer({ min: -1, max: 4 }),
+      }),
+    )
+    .map(
+      (topics): Command =>
+        (one) =>
+          one.controller.createTopics(topics.map(({ name, ...more }) => topic(name, more))),
+    ),
   fc.array(names).map(
     (given): Command =>
       (one) =>
         one.controller.deleteTopics(given.map((name) => ({ name, topicId: ZERO_UUID }))),
   ),
-  names.map((name): Command => (one) => {
-    const topicId = one.cluster.topicByName(name)?.topicId ?? ZERO_UUID;
-    return one.controller.deleteTopics([{ name: null, topicId }]);
-  }),
-  fc
-    .array(fc.record({ name: names, count: fc.integer({ min: -1, max: 9 }), assignments }))
-    .map((topics): Command => (one) => one.controller.createPartitions(topics)),
-  fc
-    .array(fc.record({ resource, configs: fc.array(config, { maxLength: 3 }) }))
-    .map((list): Command => (one) => one.controller.alterConfigs(list.map((item) => ({ ...item.resource, configs: item.configs })))),
+  names.map(
+    (name): Command =>
+      (one) => {
+        const topicId = one.cluster.topicByName(name)?.topicId ?? ZERO_UUID;
+        return one.controller.deleteTopics([{ name: null, topicId }]);
+      },
+  ),
+  fc.array(fc.record({ name: names, count: fc.integer({ min: -1, max: 9 }), assignments })).map(
+    (topics): Command =>
+      (one) =>
+        one.controller.createPartitions(topics),
+  ),
+  fc.array(fc.record({ resource, configs: fc.array(config, { maxLength: 3 }) })).map(
+    (list): Command =>
+      (one) =>
+        one.controller.alterConfigs(list.map((item) => ({ ...item.resource, configs: item.configs }))),
+  ),
   fc.constant((one: TestBroker) => one.controller.allocateProducerIds()),
 );
 
@@ -157,7 +178,9 @@ describe("replay", () => {
         const again = await restarted.broker(1);
         const next = [topic("a-b"), topic("a.b"), topic("x", { numPartitions: 5, replicationFactor: 2 })];
         const strip = (outcomes: readonly object[]) => outcomes.map((outcome) => ({ ...outcome, topicId: "" }));
-        expect(strip(await again.controller.createTopics(next))).toEqual(strip(await one.controller.createTopics(next)));
+        expect(strip(await again.controller.createTopics(next))).toEqual(
+          strip(await one.controller.createTopics(next)),
+        );
         expect(await again.controller.allocateProducerIds()).toEqual(await one.controller.allocateProducerIds());
       }),
       { numRuns: 150 },
@@ -174,9 +197,12 @@ describe("what the operator says", () => {
     ]);
   });
 
-  it.each(["", "127.0.0.1:9092", "1@host", "1@host:99999", "x@host:1", "1@a:1,1@b:2", "-1@a:1"])("refuses %j", (text) => {
-    expect(() => parseBrokers(text)).toThrow("KEDGE_BROKERS");
-  });
+  it.each(["", "127.0.0.1:9092", "1@host", "1@host:99999", "x@host:1", "1@a:1,1@b:2", "-1@a:1"])(
+    "refuses %j",
+    (text) => {
+      expect(() => parseBrokers(text)).toThrow("KEDGE_BROKERS");
+    },
+  );
 
   it("reads configs", () => {
     expect(parseStaticConfigs("")).toEqual({});

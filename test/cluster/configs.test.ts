@@ -23,28 +23,39 @@ function image(more: Partial<ClusterImage> = {}): ClusterImage {
 }
 
 /** By config: values that are taken, with the spelling that they get, and values that are not. Facts of LogConfig in Kafka 4.4. */
-const VALUES: Readonly<Record<string, { readonly good: Readonly<Record<string, string>>; readonly bad: readonly string[] }>> = {
+const VALUES: Readonly<
+  Record<string, { readonly good: Readonly<Record<string, string>>; readonly bad: readonly string[] }>
+> = {
   "cleanup.policy": {
     good: { compact: "compact", " compact , delete ": "compact,delete", "": "", "compact,compact": "compact" },
     bad: ["foo", "compact,foo"],
   },
   "compression.gzip.level": { good: { "-1": "-1", "1": "1", "9": "9" }, bad: ["0", "10", "-2"] },
   "compression.lz4.level": { good: { "17": "17" }, bad: ["0", "18"] },
-  "compression.type": { good: { producer: "producer", uncompressed: "uncompressed", zstd: "zstd" }, bad: ["none", "lzma"] },
+  "compression.type": {
+    good: { producer: "producer", uncompressed: "uncompressed", zstd: "zstd" },
+    bad: ["none", "lzma"],
+  },
   "compression.zstd.level": { good: { "-131072": "-131072", "22": "22" }, bad: ["23"] },
   "delete.retention.ms": { good: { "0": "0" }, bad: ["-1"] },
   "errors.deadletterqueue.group.enable": { good: { TRUE: "true" }, bad: ["1"] },
   "file.delete.delay.ms": { good: { "0": "0" }, bad: ["-1"] },
   "flush.messages": { good: { "1": "1" }, bad: ["0"] },
   "flush.ms": { good: { "9223372036854775807": "9223372036854775807" }, bad: ["-1", "9223372036854775808"] },
-  "follower.replication.throttled.replicas": { good: { "*": "*", "0:1,1:2": "0:1,1:2", "": "" }, bad: ["x", "0", "0:1:2"] },
+  "follower.replication.throttled.replicas": {
+    good: { "*": "*", "0:1,1:2": "0:1,1:2", "": "" },
+    bad: ["x", "0", "0:1:2"],
+  },
   "index.interval.bytes": { good: { "0": "0" }, bad: ["-1"] },
   "leader.replication.throttled.replicas": { good: { "0:1": "0:1" }, bad: ["*,0:1"] },
   "local.retention.bytes": { good: { "-2": "-2" }, bad: ["-3"] },
   "local.retention.ms": { good: { "-2": "-2" }, bad: ["-3"] },
   "max.compaction.lag.ms": { good: { "1": "1" }, bad: ["0"] },
   "max.decompressed.message.bytes": { good: { "1": "1" }, bad: ["0", "2147483640"] },
-  "max.message.bytes": { good: { "0": "0", "+5": "5", " 7 ": "7", "007": "7" }, bad: ["-1", "2147483648", "5.0", "", "1e3", "0x10"] },
+  "max.message.bytes": {
+    good: { "0": "0", "+5": "5", " 7 ": "7", "007": "7" },
+    bad: ["-1", "2147483648", "5.0", "", "1e3", "0x10"],
+  },
   "message.timestamp.after.max.ms": { good: { "0": "0" }, bad: ["-1"] },
   "message.timestamp.before.max.ms": { good: { "0": "0" }, bad: ["-1"] },
   "message.timestamp.type": { good: { LogAppendTime: "LogAppendTime" }, bad: ["logappendtime", ""] },
@@ -82,7 +93,10 @@ describe("topic configs", () => {
 
   it("name the config in what they say of a bad value", () => {
     const parsed = parseConfigValue(topicConfig("retention.ms") as ConfigDefinition, "soon");
-    expect(parsed).toEqual({ ok: false, problem: "Invalid value for config retention.ms: 'soon' is not of type LONG." });
+    expect(parsed).toEqual({
+      ok: false,
+      problem: "Invalid value for config retention.ms: 'soon' is not of type LONG.",
+    });
   });
 
   it("must go together", () => {
@@ -103,14 +117,17 @@ describe("topic configs", () => {
 });
 
 describe("the tables", () => {
-  it.each([...TOPIC_CONFIGS, ...BROKER_CONFIGS])("$name: its default is a value of it, and it is described", (config) => {
-    if (config.defaultValue !== null) {
-      expect(parseConfigValue(config, config.defaultValue)).toEqual({ ok: true, value: config.defaultValue });
-    }
-    expect(config.documentation.length).toBeGreaterThan(10);
-    if (config.effect.kind === "none") expect(config.effect.reason.length).toBeGreaterThan(10);
-    for (const synonym of config.synonyms ?? []) expect(brokerConfig(synonym.name), synonym.name).toBeDefined();
-  });
+  it.each([...TOPIC_CONFIGS, ...BROKER_CONFIGS])(
+    "$name: its default is a value of it, and it is described",
+    (config) => {
+      if (config.defaultValue !== null) {
+        expect(parseConfigValue(config, config.defaultValue)).toEqual({ ok: true, value: config.defaultValue });
+      }
+      expect(config.documentation.length).toBeGreaterThan(10);
+      if (config.effect.kind === "none") expect(config.effect.reason.length).toBeGreaterThan(10);
+      for (const synonym of config.synonyms ?? []) expect(brokerConfig(synonym.name), synonym.name).toBeDefined();
+    },
+  );
 
   it("name everything once", () => {
     for (const table of [TOPIC_CONFIGS, BROKER_CONFIGS]) {
@@ -144,10 +161,15 @@ describe("resolving", () => {
     const retention = (one: ClusterImage) => resolveTopicConfig(one, 1, {}, "retention.ms").value;
     expect(retention(image())).toBe("604800000");
     expect(retention(image({ staticBrokerConfigs: { "log.retention.hours": "1" } }))).toBe("3600000");
-    expect(retention(image({ staticBrokerConfigs: { "log.retention.minutes": "2", "log.retention.hours": "1" } }))).toBe("120000");
+    expect(
+      retention(image({ staticBrokerConfigs: { "log.retention.minutes": "2", "log.retention.hours": "1" } })),
+    ).toBe("120000");
     expect(retention(image({ staticBrokerConfigs: { "log.retention.minutes": "-1" } }))).toBe("-1");
     expect(retention(image({ defaultBrokerConfigs: { "log.retention.ms": "5" } }))).toBe("5");
-    expect(layersOf(image(), {}, "retention.ms")).toEqual([["log.retention.hours", "168", ConfigSource.DEFAULT]]);
+    expect(layersOf(image(), {}, "retention.ms")).toEqual([]);
+    expect(layersOf(image({ staticBrokerConfigs: { "log.retention.hours": "1" } }), {}, "retention.ms")).toEqual([
+      ["log.retention.hours", "1", ConfigSource.STATIC_BROKER],
+    ]);
   });
 
   it("has a default without a synonym", () => {
@@ -173,8 +195,8 @@ describe("typed views", () => {
     expect(topicLogConfig(image(), 1, { configs: {} })).toEqual({
       maxMessageBytes: 1_048_588,
       timestampType: "CreateTime",
-      beforeMaxMs: Number.MAX_SAFE_INTEGER,
-      afterMaxMs: 3_600_000,
+      timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
+      timestampAfterMaxMs: 3_600_000,
       compacted: false,
       deletes: true,
       compressionType: "producer",
@@ -185,7 +207,11 @@ describe("typed views", () => {
       segmentMs: 604_800_000,
       deleteRetentionMs: 86_400_000,
     });
-    const configs = { "cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", "max.message.bytes": "10" };
+    const configs = {
+      "cleanup.policy": "compact",
+      "message.timestamp.type": "LogAppendTime",
+      "max.message.bytes": "10",
+    };
     expect(topicLogConfig(image(), 1, { configs })).toMatchObject({
       compacted: true,
       deletes: false,

@@ -12,7 +12,9 @@ export function countingRandom(): Random {
   return {
     uuid() {
       count += 1;
-      return uuidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? count & 0xff : i === 14 ? count >> 8 : 7)));
+      return uuidFromBytes(
+        Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? count & 0xff : i === 14 ? count >> 8 : 7)),
+      );
     },
     below: (bound) => count++ % bound,
   };
@@ -42,7 +44,11 @@ export interface TestCluster {
 }
 
 export async function openCluster(
-  options: { readonly brokerIds?: readonly number[]; readonly configs?: ConfigValues; readonly store?: MemoryClusterStore } = {},
+  options: {
+    readonly brokerIds?: readonly number[];
+    readonly configs?: ConfigValues;
+    readonly store?: MemoryClusterStore;
+  } = {},
 ): Promise<TestCluster> {
   const store = options.store ?? new MemoryClusterStore();
   const pushed: { image: ClusterImage; askerId: number }[] = [];

@@ -35,9 +35,21 @@ const CREATE_CASES: readonly CreateCase[] = [
   { title: "no replicas", topic: topic("a", { replicationFactor: 0 }), error: "INVALID_REPLICATION_FACTOR" },
   { title: "a replica too many", topic: topic("a", { replicationFactor: 4 }), error: "INVALID_REPLICATION_FACTOR" },
   { title: "a replica on each broker", topic: topic("a", { replicationFactor: 3 }), error: "NONE" },
-  { title: "an unknown config", topic: topic("a", { configs: [{ name: "no.such", value: "1" }] }), error: "INVALID_CONFIG" },
-  { title: "a bad config", topic: topic("a", { configs: [{ name: "retention.ms", value: "x" }] }), error: "INVALID_CONFIG" },
-  { title: "a null config", topic: topic("a", { configs: [{ name: "retention.ms", value: null }] }), error: "INVALID_CONFIG" },
+  {
+    title: "an unknown config",
+    topic: topic("a", { configs: [{ name: "no.such", value: "1" }] }),
+    error: "INVALID_CONFIG",
+  },
+  {
+    title: "a bad config",
+    topic: topic("a", { configs: [{ name: "retention.ms", value: "x" }] }),
+    error: "INVALID_CONFIG",
+  },
+  {
+    title: "a null config",
+    topic: topic("a", { configs: [{ name: "retention.ms", value: null }] }),
+    error: "INVALID_CONFIG",
+  },
   { title: "an assignment", topic: topic("a", { assignments: hand([1, 2], [3, 1]) }), error: "NONE" },
   {
     title: "an assignment and a factor",
@@ -52,7 +64,11 @@ const CREATE_CASES: readonly CreateCase[] = [
   { title: "an empty assignment", topic: topic("a", { assignments: hand([]) }), error: "INVALID_REPLICA_ASSIGNMENT" },
   { title: "an unknown broker", topic: topic("a", { assignments: hand([9]) }), error: "INVALID_REPLICA_ASSIGNMENT" },
   { title: "a broker twice", topic: topic("a", { assignments: hand([1, 1]) }), error: "INVALID_REPLICA_ASSIGNMENT" },
-  { title: "uneven replicas", topic: topic("a", { assignments: hand([1], [1, 2]) }), error: "INVALID_REPLICA_ASSIGNMENT" },
+  {
+    title: "uneven replicas",
+    topic: topic("a", { assignments: hand([1], [1, 2]) }),
+    error: "INVALID_REPLICA_ASSIGNMENT",
+  },
   {
     title: "a partition twice",
     topic: topic("a", {
@@ -121,7 +137,14 @@ describe("creating topics", () => {
     const one = await broker(1);
     await one.controller.createTopics([topic("a", { numPartitions: 6, replicationFactor: 2 })]);
     const partitions = one.cluster.topicByName("a")?.partitions ?? [];
-    expect(partitions.map((partition) => partition.replicas)).toEqual([[1, 2], [2, 3], [3, 1], [1, 2], [2, 3], [3, 1]]);
+    expect(partitions.map((partition) => partition.replicas)).toEqual([
+      [1, 2],
+      [2, 3],
+      [3, 1],
+      [1, 2],
+      [2, 3],
+      [3, 1],
+    ]);
     expect(partitions.map((partition) => partition.isr)).toEqual([[1], [2], [3], [1], [2], [3]]);
     expect(partitions.every(({ leaderEpoch, partitionEpoch }) => leaderEpoch === 0 && partitionEpoch === 0)).toBe(true);
   });
@@ -129,7 +152,11 @@ describe("creating topics", () => {
   it("refuses a whole request that creates too much, and more than a broker may hold", async () => {
     const { broker } = await openCluster({ brokerIds: [1, 2] });
     const one = await broker(1);
-    const many = [topic("a", { numPartitions: 6_000 }), topic("b", { numPartitions: 6_000 }), topic("c", { numPartitions: 0 })];
+    const many = [
+      topic("a", { numPartitions: 6_000 }),
+      topic("b", { numPartitions: 6_000 }),
+      topic("c", { numPartitions: 0 }),
+    ];
     const outcomes = await one.controller.createTopics(many);
     expect(outcomes.map((outcome) => errorName(outcome.errorCode))).toEqual([
       "POLICY_VIOLATION",

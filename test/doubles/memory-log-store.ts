@@ -8,31 +8,37 @@ import type {
   RowHead,
 } from "#ports/log-store.ts";
 
-interface StoredPartition {
-  record: PartitionRecord;
+interface Disk {
+  readonly records: Map<number, PartitionRecord>;
+  readonly rows: Map<number, Map<number, LogRow>>;
 }
 
 /**
- * `worker/storage/sql-log-store.ts` in memory. What a commit writes is copied, as SQLite does; what is read is frozen by
- * being copied again. A crash is `new MemoryLogStore(store.disk())`: what was committed is there, the rest is not.
+ * `worker/storage/sql-log-store.ts` in memory. What a commit writes and what is read is copied, as SQLite does. A restart is
+ * `store.reopened()` on the same disk; a crash is `store.crashed()`, a new disk with what has been committed until now.
  */
 export class MemoryLogStore implements LogStore {
-  private readonly records = new Map<number, StoredPartition>();
-  private readonly rows = new Map<number, Map<number, LogRow>>();
+  private readonly disk: Disk;
+  private readonly records: Map<number, PartitionRecord>;
+  private readonly rows: Map<number, Map<number, LogRow>>;
   /** Commits so far. */
   commits = 0;
   /** What the next commits wait for; a test may hold them back, or reject to let one fail. */
   beforeCommit: () => Promise<void> = () => Promise.resolve();
 
-  constructor(disk?: MemoryLogStore) {
-    if (disk === undefined) return;
-    for (const [number, { record }] of disk.records) this.records.set(number, { record });
-    for (const [number, rows] of disk.rows) this.rows.set(number, new Map(rows));
+  constructor(disk: Disk = { records: new Map(), rows: new Map() }) {
+    this.disk = disk;
+    this.records = disk.records;
+    this.rows = disk.rows;
   }
 
-  /** A copy of what is on the disk now, as a restart would find it. */
-  disk(): MemoryLogStore {
-    return new MemoryLogStore(this);
+  reopened(): MemoryLogStore {
+    return new MemoryLogStore(this.disk);
+  }
+
+  crashed(): MemoryLogStore {
+    const rows = new Map([...this.rows].map(([number, partition]) => [number, new Map(partition)]));
+    return new MemoryLogStore({ records: new Map(this.records), rows });
   }
 
   get rowCount(): number {
@@ -42,13 +48,13 @@ export class MemoryLogStore implements LogStore {
   }
 
   partitions(): PartitionEntry[] {
-    return [...this.records.values()].map(({ record: { snapshot: _, ...entry } }) => entry);
+    return [...this.records.values()].map(({ snapshot: _, ...entry }) => entry);
   }
 
   snapshot(partitionNumber: number): Uint8Array {
-    const stored = this.records.get(partitionNumber);
-    if (stored === undefined) throw new Error(`partition ${partitionNumber} isn't stored`);
-    return stored.record.snapshot.slice();
+    const record = this.records.get(partitionNumber);
+    if (record === undefined) throw new Error(`partition ${partitionNumber} isn't stored`);
+    return record.snapshot.slice();
   }
 
   nextSequence(partitionNumber: number, fromSequence: number): number {
@@ -109,7 +115,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   private apply(commit: LogCommit): void {
-    for (const record of commit.partitions) this.records.set(record.number, { record });
+    for (const record of commit.partitions) this.records.set(record.number, record);
     for (const { partitionNumber, ...row } of commit.rows) {
       const rows = this.rows.get(partitionNumber) ?? new Map<number, LogRow>();
       if (rows.has(row.sequence))

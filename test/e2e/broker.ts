@@ -3,7 +3,7 @@
 export interface TestBroker {
   /** host:port */
   readonly kafka: string;
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
 export async function testBroker(): Promise<TestBroker> {

@@ -23,8 +23,12 @@ export const config: AppendConfig = {
   compacted: false,
 };
 
-export function openLogs(store: LogStore, cacheLimits?: RowCacheLimits): PartitionLogs {
-  return new PartitionLogs({ store, compression, clock: { nowMs: () => NOW_MS }, cacheLimits });
+export function openLogs(
+  store: LogStore,
+  cacheLimits?: RowCacheLimits,
+  onFailed?: (error: unknown) => void,
+): PartitionLogs {
+  return new PartitionLogs({ store, compression, clock: { nowMs: () => NOW_MS }, cacheLimits, onFailed });
 }
 
 /** A memory so small that nearly every read must come from the store. */

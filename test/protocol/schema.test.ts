@@ -94,6 +94,15 @@ describe("a table", () => {
     expect(() => encoded(MetadataRequest, { topics: [{ name: null }] }, 10)).not.toThrow();
   });
 
+  it("gives types that know its fields", () => {
+    // @ts-expect-error: there is no such field
+    encoded(ProduceRequest, { topicData: [{ partitionDatum: [] }] }, 9);
+    const { records } = decoded(ProduceRequest, encoded(ProduceRequest, { topicData: [{ partitionData: [{}] }] }, 9), 9)
+      .topicData[0].partitionData[0];
+    // @ts-expect-error: records may be null
+    expect(() => records.length).toThrow(TypeError);
+  });
+
   it("has no versions but its own", () => {
     for (const version of [-1, 2, 14, 1.5]) {
       expect(() => encoded(ProduceRequest, {}, version)).toThrow(`API 0 has no version ${version}`);
@@ -253,7 +262,9 @@ it("the sample too, whose kinds no message has", () => {
   for (const version of [0, 1, 2, 3]) {
     fc.assert(
       fc.property(anyStruct(sample.fields, version), (value) => {
-        expect(decoded(sample, encoded(sample, value as Draft<ReturnType<typeof sample.decode>>, version), version)).toEqual(value);
+        expect(
+          decoded(sample, encoded(sample, value as Draft<ReturnType<typeof sample.decode>>, version), version),
+        ).toEqual(value);
       }),
       { numRuns: 50 },
     );

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import {
+  ConsumerProtocolAssignment,
   ConsumerProtocolSubscription,
   decodeConsumerProtocol,
   encodeConsumerProtocol,
@@ -40,6 +41,13 @@ describe("records of __consumer_offsets", () => {
 });
 
 describe("what consumers tell each other", () => {
+  it("stands behind its version", () => {
+    const draft = { assignedPartitions: [{ topic: "t", partitions: [0, 2] }], userData: null };
+    const assignment = encodeConsumerProtocol(ConsumerProtocolAssignment, draft, 1);
+    expect(Buffer.from(assignment).toString("hex")).toBe("0001000000010001740000000200000000" + "00000002ffffffff");
+    expect(decodeConsumerProtocol(ConsumerProtocolAssignment, assignment)).toEqual(draft);
+  });
+
   it("is read as our newest version if it is newer", () => {
     const subscription = encodeConsumerProtocol(ConsumerProtocolSubscription, { topics: ["a", "b"], rackId: "r" }, 3);
     subscription[1] = 9;

@@ -7,7 +7,6 @@
  */
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import { autoCreatedTopic } from "#cluster/internal-topics.ts";
-import { brokerSettings } from "#cluster/settings.ts";
 import { isInternalTopic, topicNameProblem } from "#cluster/topic-names.ts";
 import type { PartitionImage, TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -32,11 +31,13 @@ export const metadata = handler({
     const { broker, apiVersion } = context;
     const asked = request.topics;
     const isAllTopics = asked === null || (asked.length === 0 && apiVersion === 0);
-    if (!isAllTopics && apiVersion < FIRST_VERSION_WITH_TOPIC_IDS && asked.some(needsTopicIds)) return refused(asked);
-    if (!isAllTopics) await prepare(broker, asked, request.allowAutoTopicCreation);
+    if (!isAllTopics && isMeaningless(asked, apiVersion)) return refused(asked);
     const topics = isAllTopics
       ? broker.cluster.image.topics.map((topic) => describe(broker, topic, apiVersion))
-      : answers(broker, asked, apiVersion);
+      : answers(broker, asked, {
+          apiVersion,
+          failures: await prepare(broker, asked, request.allowAutoTopicCreation),
+        });
     if (apiVersion >= FIRST_VERSION_WITH_OPERATIONS && request.includeTopicAuthorizedOperations) {
       for (const topic of topics)
         if (topic.name !== null) topic.topicAuthorizedOperations = topicOperations(context, topic.name);
@@ -54,11 +55,14 @@ export const metadata = handler({
 
 type AskedTopic = NonNullable<MetadataRequest["topics"]>[number];
 
-function needsTopicIds(topic: AskedTopic): boolean {
-  return topic.name === null || topic.topicId !== ZERO_UUID;
+/** Versions 10 and 11 have fields for topic ids that mean nothing yet; later ones want a name where no topic has an id. */
+function isMeaningless(asked: readonly AskedTopic[], apiVersion: number): boolean {
+  if (apiVersion < FIRST_VERSION_WITH_TOPIC_IDS) {
+    return asked.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID);
+  }
+  return idsOf(asked).length === 0 && asked.some((topic) => topic.name === null);
 }
 
-/** Versions 10 and 11 have fields for topic ids that mean nothing yet. */
 function refused(asked: readonly AskedTopic[]): Draft<MetadataResponse> {
   return {
     topics: asked.map(({ name, topicId }) => ({ errorCode: ErrorCode.INVALID_REQUEST, name: name ?? "", topicId })),
@@ -81,37 +85,48 @@ function namesOf(asked: readonly AskedTopic[]): string[] {
   return [...new Set(asked.flatMap((topic) => (topic.name === null ? [] : [topic.name])))];
 }
 
-/** Creates what is missing, or asks the controller whether another broker's client has. */
-async function prepare(broker: Broker, asked: readonly AskedTopic[], allowAutoTopicCreation: boolean): Promise<void> {
+/**
+ * Creates what is missing, or asks the controller whether another broker's client has. What could not be created comes back
+ * with why: Kafka would let the client ask for it again and again.
+ */
+async function prepare(
+  broker: Broker,
+  asked: readonly AskedTopic[],
+  allowAutoTopicCreation: boolean,
+): Promise<ReadonlyMap<string, ErrorCode>> {
   const ids = idsOf(asked);
-  if (ids.length > 0) {
-    if (ids.some((id) => broker.cluster.topicById(id) === undefined)) await broker.controller.refresh();
-    return;
+  const isUnknown = (name: string) => topicNameProblem(name) === null && broker.cluster.topicByName(name) === undefined;
+  const unknown = ids.length > 0 ? [] : namesOf(asked).filter(isUnknown);
+  if (unknown.length > 0 && allowAutoTopicCreation && broker.settings.autoCreateTopicsEnable) {
+    const { image } = broker.cluster;
+    const topics = unknown.map((name) => autoCreatedTopic(image, broker.brokerId, name));
+    const outcomes = await broker.controller.createTopics(topics);
+    return new Map(outcomes.map(({ name, errorCode }) => [name, errorCode]));
   }
-  const isMissing = (name: string) => topicNameProblem(name) === null && broker.cluster.topicByName(name) === undefined;
-  const missing = namesOf(asked).filter(isMissing);
-  if (missing.length === 0) return;
-  const { image } = broker.cluster;
-  if (allowAutoTopicCreation && brokerSettings(image, broker.brokerId).autoCreateTopicsEnable) {
-    await broker.controller.createTopics(missing.map((name) => autoCreatedTopic(image, broker.brokerId, name)));
-  } else await broker.controller.refresh();
+  const isAnyUnknown = unknown.length > 0 || ids.some((id) => broker.cluster.topicById(id) === undefined);
+  if (isAnyUnknown) await broker.controller.refresh();
+  return new Map();
 }
 
-function answers(broker: Broker, asked: readonly AskedTopic[], apiVersion: number): Topic[] {
+function answers(
+  broker: Broker,
+  asked: readonly AskedTopic[],
+  request: { readonly apiVersion: number; readonly failures: ReadonlyMap<string, ErrorCode> },
+): Topic[] {
+  const { apiVersion, failures } = request;
   const ids = idsOf(asked);
   if (ids.length > 0) {
     return ids.map((topicId) => {
       const topic = broker.cluster.topicById(topicId);
-      return topic === undefined
-        ? missing(null, ErrorCode.UNKNOWN_TOPIC_ID, topicId)
-        : describe(broker, topic, apiVersion);
+      if (topic === undefined) return missing(null, ErrorCode.UNKNOWN_TOPIC_ID, topicId);
+      return describe(broker, topic, apiVersion);
     });
   }
   return namesOf(asked).map((name) => {
     const topic = broker.cluster.topicByName(name);
     if (topic !== undefined) return describe(broker, topic, apiVersion);
-    const isLegal = topicNameProblem(name) === null;
-    return missing(name, isLegal ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION, ZERO_UUID);
+    if (topicNameProblem(name) !== null) return missing(name, ErrorCode.INVALID_TOPIC_EXCEPTION, ZERO_UUID);
+    return missing(name, failures.get(name) || ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ZERO_UUID);
   });
 }
 

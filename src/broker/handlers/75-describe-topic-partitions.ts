@@ -6,7 +6,6 @@
  * INVALID_REQUEST; the answer has no field of its own for that, so the topics that were asked for carry it, as in Kafka.
  */
 import { ZERO_UUID } from "#bytes/uuid.ts";
-import { brokerSettings } from "#cluster/settings.ts";
 import { isInternalTopic, topicNameProblem } from "#cluster/topic-names.ts";
 import type { PartitionImage, TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -14,7 +13,7 @@ import {
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
 } from "#protocol/messages/75-describe-topic-partitions.ts";
-import { NOT_ASKED, topicOperations } from "../authorized-operations.ts";
+import { topicOperations } from "../authorized-operations.ts";
 import type { Broker } from "../broker.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
@@ -33,13 +32,13 @@ export const describeTopicPartitions = handler({
     const asked = request.topics.map((topic) => topic.name);
     const isWrong =
       cursor !== null && (cursor.partitionIndex < 0 || (!isAllTopics && !asked.includes(cursor.topicName)));
-    if (isWrong) return { topics: asked.map((name) => missing(name, ErrorCode.INVALID_REQUEST)) };
+    if (isWrong) return { topics: asked.map((name) => missing(context, name, ErrorCode.INVALID_REQUEST)) };
     if (!isAllTopics && asked.some((name) => broker.cluster.topicByName(name) === undefined)) {
       await broker.controller.refresh();
     }
     const known = isAllTopics ? broker.cluster.image.topics.map((topic) => topic.name) : [...new Set(asked)];
     const names = known.filter((name) => name >= (cursor?.topicName ?? "")).sort();
-    const { maxRequestPartitionSizeLimit } = brokerSettings(broker.cluster.image, broker.brokerId);
+    const { maxRequestPartitionSizeLimit } = broker.settings;
     const limit = Math.max(1, Math.min(maxRequestPartitionSizeLimit, request.responsePartitionLimit));
     return page(context, { names, limit, cursor });
   },
@@ -57,7 +56,9 @@ function page(
     if (remaining === 0) return { topics, nextCursor: { topicName: name, partitionIndex: 0 } };
     if (topic === undefined) {
       const isLegal = topicNameProblem(name) === null;
-      topics.push(missing(name, isLegal ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION));
+      topics.push(
+        missing(context, name, isLegal ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION),
+      );
       continue;
     }
     const from = name === cursor?.topicName ? cursor.partitionIndex : 0;
@@ -69,14 +70,14 @@ function page(
   return { topics, nextCursor: null };
 }
 
-function missing(name: string, errorCode: ErrorCode): Topic {
+function missing(context: RequestContext, name: string, errorCode: ErrorCode): Topic {
   return {
     errorCode,
     name,
     topicId: ZERO_UUID,
     isInternal: isInternalTopic(name),
     partitions: [],
-    topicAuthorizedOperations: NOT_ASKED,
+    topicAuthorizedOperations: topicOperations(context, name),
   };
 }
 

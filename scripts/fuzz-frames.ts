@@ -1,0 +1,50 @@
+/**
+ * `npm run fuzz -- --frames 100000 [--seed N]`: mutated frames of every supported API and version to a Kedge started for it, or
+ * with `--bootstrap HOST:PORT` to another broker (whose processes aren't watched then).
+ */
+import { parseArgs } from "node:util";
+import { seeded } from "../test/clients/records.ts";
+import { fuzz, type FuzzReport } from "../test/e2e/fuzz.ts";
+import { guard } from "../test/e2e/fuzz-guard.ts";
+import { startKedge } from "../test/e2e/kedge.ts";
+
+const { values } = parseArgs({
+  options: {
+    frames: { type: "string", default: "100000" },
+    seed: { type: "string", default: `${Date.now() % 1_000_000}` },
+    bootstrap: { type: "string" },
+  },
+});
+const PROGRESS_FRAMES = 10_000;
+
+const kedge = values.bootstrap === undefined ? await startKedge() : undefined;
+const watch = kedge === undefined ? undefined : guard(kedge);
+console.log(`seed ${values.seed}; broker ${values.bootstrap ?? kedge?.kafka}`);
+const startedAt = performance.now();
+
+function progress(report: FuzzReport): void {
+  watch?.afterBatch();
+  if (report.sent % PROGRESS_FRAMES === 0) console.log(`${report.sent} frames, ${JSON.stringify(report.outcomes)}`);
+}
+
+try {
+  const report = await fuzz({
+    bootstrap: values.bootstrap ?? (kedge?.kafka as string),
+    frames: Number(values.frames),
+    random: seeded(Number(values.seed)),
+    afterBatch: progress,
+  });
+  await watch?.atEnd();
+  console.log("| mutation | frames |\n|---|---|");
+  for (const [mutation, frames] of Object.entries(report.mutations)) console.log(`| ${mutation} | ${frames} |`);
+  console.log(`connections: ${report.connections} (${JSON.stringify(report.outcomes)})`);
+  if (watch !== undefined) console.log(watch.summary());
+  console.log(`${report.sent} frames in ${Math.round((performance.now() - startedAt) / 1000)} s: no crash, no hang, no growth`);
+} catch (error) {
+  console.error(error);
+  if (kedge !== undefined) console.error(`Kedge said:\n${kedge.output().slice(-8000)}`);
+  process.exitCode = 1;
+} finally {
+  await kedge?.stop();
+}
+process.exit();

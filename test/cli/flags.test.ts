@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { HELP, parseFlags, UsageError } from "#cli/flags.ts";
+
+describe("flags of npm start", () => {
+  it("has Kafka's and wrangler's ports, this machine alone and a kept directory as defaults", () => {
+    expect(parseFlags([])).toEqual({
+      kafkaPort: 9092,
+      httpPort: 8787,
+      host: "127.0.0.1",
+      advertisedHost: "127.0.0.1",
+      dataDir: ".kedge",
+      help: false,
+    });
+  });
+
+  it("takes all of them, with = or a blank", () => {
+    const args = [
+      "--kafka-port=0",
+      "--http-port",
+      "80",
+      "--host",
+      "::1",
+      "--advertised-host=kedge.test",
+      "--data",
+      "a b",
+    ];
+    expect(parseFlags(args)).toMatchObject({
+      kafkaPort: 0,
+      httpPort: 80,
+      host: "::1",
+      advertisedHost: "kedge.test",
+      dataDir: "a b",
+    });
+    expect(parseFlags(["--ephemeral"]).dataDir).toBeUndefined();
+    expect(parseFlags(["-h"]).help).toBe(true);
+  });
+
+  it("advertises the host that it listens on, or this machine for a wildcard, to which nobody can connect", () => {
+    expect(parseFlags(["--host", "10.0.0.1"]).advertisedHost).toBe("10.0.0.1");
+    expect(parseFlags(["--host", "0.0.0.0"]).advertisedHost).toBe("127.0.0.1");
+  });
+
+  it.each([
+    [["--nope"]],
+    [["extra"]],
+    [["--kafka-port"]],
+    [["--kafka-port", "x"]],
+    [["--kafka-port", "65536"]],
+    [["--http-port=-1"]],
+    [["--http-port", ""]],
+    [["--host", ""]],
+    [["--advertised-host", "a,2@b"]],
+    [["--data", ""]],
+    [["--data", "x", "--ephemeral"]],
+  ])("refuses %j", (args) => {
+    expect(() => parseFlags(args)).toThrow(UsageError);
+  });
+
+  it("names every flag in its help", () => {
+    for (const flag of [
+      "--kafka-port",
+      "--http-port",
+      "--host",
+      "--advertised-host",
+      "--data",
+      "--ephemeral",
+      "--help",
+    ]) {
+      expect(HELP).toContain(flag);
+    }
+  });
+});

@@ -1,0 +1,116 @@
+import { existsSync, readdirSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { isRunning, type Kedge, runLauncher, startKedge, temporaryDir } from "./kedge.ts";
+
+const open: { stop(): unknown }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop();
+});
+
+async function start(...args: Parameters<typeof startKedge>): Promise<Kedge> {
+  const kedge = await startKedge(...args);
+  open.push(kedge);
+  return kedge;
+}
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  open.push({ stop: () => socket.destroy() });
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("connect", resolve));
+  return socket;
+}
+
+async function listening(): Promise<number> {
+  const server: Server = createServer();
+  open.push({ stop: () => server.close() });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as { port: number }).port;
+}
+
+/** The exit code and the last line of a launcher that is expected to end by itself. */
+async function refused(...flags: string[]) {
+  const launcher = runLauncher(flags);
+  const code = await launcher.ended;
+  return { code, output: launcher.output() };
+}
+
+describe("npm start", () => {
+  it("says once that it is ready, when HTTP and Kafka really serve, and ends cleanly on Ctrl-C", async () => {
+    const kedge = await start();
+    expect((await fetch(`${kedge.http}/health`)).status).toBe(200);
+    expect(kedge.output().match(/^kedge ready /gm)).toHaveLength(1);
+    expect(kedge.output()).toContain("kcat -P");
+    expect(await kedge.stop()).toBe(0);
+    expect(isRunning(kedge.workerdPid)).toBe(false);
+    expect(readdirSync(kedge.dataDir)).toEqual(["objects"]);
+  });
+
+  it("ends on Ctrl-C while clients are connected", async () => {
+    const kedge = await start();
+    await connected(kedge.kafkaPort);
+    expect(await kedge.stop()).toBe(0);
+    expect(isRunning(kedge.workerdPid)).toBe(false);
+  });
+
+  it("refuses a port in use and says which flag chooses another", async () => {
+    const port = String(await listening());
+    const kafka = await refused("--ephemeral", "--kafka-port", port, "--http-port", "0");
+    expect(kafka.code).toBe(1);
+    expect(kafka.output).toContain(`127.0.0.1:${port} is in use: choose another port for Kafka with --kafka-port`);
+    const http = await refused("--ephemeral", "--kafka-port", "0", "--http-port", port);
+    expect(http.code).toBe(1);
+    expect(http.output).toContain("--http-port");
+  });
+
+  it("refuses a data directory that another Kedge holds", async () => {
+    const kedge = await start();
+    const second = await refused("--data", kedge.dataDir, "--kafka-port", "0", "--http-port", "0");
+    expect(second.code).toBe(1);
+    expect(second.output).toContain(`is in use by process ${kedge.launcherPid}`);
+    expect((await fetch(`${kedge.http}/health`)).status).toBe(200);
+  });
+
+  it("refuses what it doesn't know, and helps", async () => {
+    const unknown = await refused("--nope");
+    expect(unknown.code).toBe(1);
+    expect(unknown.output).toContain("--nope");
+    const help = await refused("--help");
+    expect(help.code).toBe(0);
+    expect(help.output).toContain("--advertised-host");
+  });
+
+  it("leaves no workerd that holds its data when it is killed", async () => {
+    const dataDir = temporaryDir();
+    const first = await start({ dataDir });
+    process.kill(first.launcherPid, "SIGKILL");
+    const second = await start({ dataDir });
+    expect(isRunning(first.workerdPid)).toBe(false);
+    expect((await fetch(`${second.http}/health`)).status).toBe(200);
+  });
+
+  it("ends with exit code 1 when workerd does", async () => {
+    const kedge = await start();
+    const launcher = { ended: kedge.stop, ...kedge };
+    process.kill(kedge.workerdPid, "SIGKILL");
+    while (isRunning(kedge.launcherPid)) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await launcher.ended()).toBe(1);
+    expect(kedge.output()).toContain("workerd ended by itself");
+  });
+
+  it("removes what was ephemeral", async () => {
+    const launcher = runLauncher(["--ephemeral", "--kafka-port", "0", "--http-port", "0"]);
+    const [, dataDir] = await launcher.outputMatching(/data {3}(\S+) \(removed at the end\)[\s\S]*kedge ready/);
+    expect(existsSync(join(dataDir as string, "objects"))).toBe(true);
+    launcher.process.kill("SIGTERM");
+    expect(await launcher.ended).toBe(0);
+    expect(existsSync(dataDir as string)).toBe(false);
+  });
+
+  it("advertises the host and port that it was told", async () => {
+    const kedge = await start({ flags: ["--advertised-host", "localhost"] });
+    expect(kedge.kafka).toBe(`localhost:${kedge.kafkaPort}`);
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { ErrorCode, errorName } from "#protocol/errors.ts";
+import { MemoryLogStore } from "../doubles/memory-log-store.ts";
+import { append, batchOf, openLogs, TOPIC } from "./setup.ts";
+
+const MAX_SEQUENCE = 2 ** 31 - 1;
+
+/** One append of producer 7: its epoch, first sequence and record count, and what Kafka 4.4 makes of it. */
+type Step = readonly [epoch: number, sequence: number, count: number, outcome: string];
+
+/**
+ * The rules of ProducerAppendInfo and ProducerStateEntry (Apache Kafka, storage/internals/log). `@n` is an append at
+ * offset n, `=n` the answer to a repeated one.
+ */
+const cases: readonly { readonly name: string; readonly steps: readonly Step[] }[] = [
+  { name: "in sequence", steps: [[0, 0, 1, "@0"], [0, 1, 3, "@1"], [0, 4, 2, "@4"]] },
+  { name: "an unknown producer may begin anywhere", steps: [[0, 40, 2, "@0"], [0, 42, 1, "@2"]] },
+  { name: "an unknown producer may begin with any epoch", steps: [[5, 3, 1, "@0"], [5, 4, 1, "@1"]] },
+  { name: "a gap", steps: [[0, 0, 1, "@0"], [0, 2, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 1, 1, "@1"]] },
+  { name: "a repeated batch", steps: [[0, 0, 2, "@0"], [0, 0, 2, "=0"], [0, 2, 1, "@2"], [0, 0, 2, "=0"]] },
+  {
+    name: "the window is five batches",
+    steps: [
+      ...[0, 1, 2, 3, 4, 5].map((n): Step => [0, n, 1, `@${n}`]),
+      ...[5, 4, 3, 2, 1].map((n): Step => [0, n, 1, `=${n}`]),
+      [0, 0, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+    ],
+  },
+  {
+    name: "a repeated range must be the same range",
+    steps: [[0, 0, 4, "@0"], [0, 0, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 2, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"]],
+  },
+  {
+    name: "a refused batch isn't remembered",
+    steps: [[0, 0, 1, "@0"], [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"]],
+  },
+  { name: "a new epoch begins at 0", steps: [[0, 0, 1, "@0"], [1, 0, 1, "@1"], [1, 1, 1, "@2"]] },
+  {
+    name: "a new epoch that doesn't",
+    steps: [[0, 0, 1, "@0"], [1, 1, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 1, 1, "@1"]],
+  },
+  {
+    name: "an old epoch",
+    steps: [[3, 0, 1, "@0"], [2, 1, 1, "INVALID_PRODUCER_EPOCH"], [2, 0, 1, "INVALID_PRODUCER_EPOCH"], [3, 1, 1, "@1"]],
+  },
+  {
+    name: "a new epoch forgets the batches of the old one",
+    steps: [[0, 0, 1, "@0"], [1, 0, 1, "@1"], [1, 0, 1, "=1"], [0, 0, 1, "INVALID_PRODUCER_EPOCH"]],
+  },
+  {
+    name: "sequences wrap to 0 between batches",
+    steps: [[0, MAX_SEQUENCE, 1, "@0"], [0, 0, 1, "@1"], [0, MAX_SEQUENCE, 1, "=0"], [0, 0, 1, "=1"]],
+  },
+  {
+    name: "sequences wrap to 0 within a batch",
+    steps: [
+      [0, MAX_SEQUENCE - 1, 4, "@0"],
+      [0, 2, 1, "@4"],
+      [0, MAX_SEQUENCE - 1, 4, "=0"],
+      [0, 4, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+    ],
+  },
+];
+
+function outcomeOf(log: ReturnType<ReturnType<typeof openLogs>["getOrCreate"]>, step: Step): string {
+  const [producerEpoch, baseSequence, count] = step;
+  const values = Array.from({ length: count }, (_, i) => `${i}`);
+  const outcome = append(log, batchOf({ values, producerId: 7, producerEpoch, baseSequence }), { nowMs: 1 + 1_800_000_000_000 });
+  if (outcome.kind === "refused") return errorName(outcome.errorCode) ?? "";
+  if (outcome.lastOffset !== outcome.baseOffset + count - 1) return "a wrong last offset";
+  return `${outcome.duplicate ? "=" : "@"}${outcome.baseOffset}`;
+}
+
+describe("idempotent producers", () => {
+  for (const { name, steps } of cases) {
+    it(name, () => {
+      const log = openLogs(new MemoryLogStore()).getOrCreate(TOPIC, 0);
+      expect(steps.map((step) => outcomeOf(log, step))).toEqual(steps.map(([, , , outcome]) => outcome));
+    });
+
+    it(`${name}, with a restart before each append`, async () => {
+      const store = new MemoryLogStore();
+      for (const step of steps) {
+        const logs = openLogs(store.reopened());
+        expect(outcomeOf(logs.getOrCreate(TOPIC, 0), step)).toBe(step[3]);
+        await logs.committed();
+      }
+    });
+  }
+
+  it("keeps producers and partitions apart", () => {
+    const logs = openLogs(new MemoryLogStore());
+    const send = (partition: number, producerId: number, baseSequence: number) =>
+      append(logs.getOrCreate(TOPIC, partition), batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence }));
+    for (const partition of [0, 1]) for (const producerId of [1, 2]) expect(send(partition, producerId, 0).kind).toBe("appended");
+    expect(send(0, 1, 0)).toMatchObject({ duplicate: true, baseOffset: 0 });
+    expect(send(1, 2, 2)).toMatchObject({ errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER });
+  });
+
+  it("answers a duplicate with the timestamp of its first append, as Kafka does", () => {
+    const log = openLogs(new MemoryLogStore()).getOrCreate(TOPIC, 0);
+    const batch = { values: ["x"], timestampsMs: [123], producerId: 1, producerEpoch: 0, baseSequence: 0 };
+    expect(append(log, batchOf(batch))).toMatchObject({ duplicate: false, logAppendTimeMs: -1 });
+    expect(append(log, batchOf(batch))).toMatchObject({ duplicate: true, logAppendTimeMs: 123 });
+  });
+
+  it("checks only the epoch of what a coordinator writes", () => {
+    const log = openLogs(new MemoryLogStore()).getOrCreate(TOPIC, 0);
+    const write = (producerEpoch: number, baseSequence: number) => {
+      const batch = batchOf({ values: ["x"], producerId: 3, producerEpoch, baseSequence });
+      const outcome = append(log, batch, { origin: "coordinator" });
+      return outcome.kind === "refused" ? outcome.errorCode : outcome.baseOffset;
+    };
+    expect([write(1, 0), write(1, 0), write(1, 9)]).toEqual([0, 1, 2]);
+    expect(write(0, 0)).toBe(ErrorCode.INVALID_PRODUCER_EPOCH);
+  });
+});

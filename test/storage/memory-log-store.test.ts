@@ -1,0 +1,12 @@
+import { describe, it } from "vitest";
+import { MemoryLogStore } from "../doubles/memory-log-store.ts";
+import { logStoreCases } from "./log-store-cases.ts";
+
+describe("a log on the memory store", () => {
+  for (const { name, run } of logStoreCases) {
+    it(name, async () => {
+      const store = new MemoryLogStore();
+      await run(() => store.reopened());
+    });
+  }
+});

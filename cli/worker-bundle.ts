@@ -42,7 +42,7 @@ export function ensureBundle(): string {
 }
 
 /** A short hash over names, sizes and times of all files under the paths. */
-export function fingerprint(paths: readonly string[]): string {
+function fingerprint(paths: readonly string[]): string {
   const hash = createHash("sha256");
   for (const path of paths) addToHash(hash, path);
   return hash.digest("hex").slice(0, 16);

@@ -1,26 +1,19 @@
 /**
- * `npm run build:worker`: compiles the kernels where their sources changed, lets wrangler bundle the Worker, and writes workerd's config
+ * `npm run build:worker`: compiles the kernels, lets wrangler bundle the Worker, and writes workerd's config
  * beside the bundle. The result lies in a folder named after the sources, which cli/worker-bundle.ts finds.
  */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundleDir, CONFIG_FILE, fingerprint, ROOT } from "#cli/worker-bundle.ts";
+import { bundleDir, CONFIG_FILE, ROOT } from "#cli/worker-bundle.ts";
 import { workerdConfig } from "./workerd-config.ts";
 
-const KERNELS = "build/kernels.wasm";
-const KERNEL_SOURCES = ["assembly", "scripts/build-kernels.ts"];
 const BUNDLES_KEPT = 4;
 
-/** Builds build/kernels.wasm unless it is the one of these sources. */
+/** Builds build/kernels.wasm, unless it is newer than its sources. */
 export function buildKernels(): void {
-  const stampFile = join(ROOT, "build", "kernels.stamp");
-  const stamp = fingerprint(KERNEL_SOURCES);
-  if (existsSync(join(ROOT, KERNELS)) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
-  console.log("kedge: compiling the kernels");
   runNode(["scripts/build-kernels.ts"]);
-  writeFileSync(stampFile, stamp);
 }
 
 /** The bundle's modules with the entry first; what wrangler leaves beside them (source maps, a note) is no part of the Worker. */

@@ -17,6 +17,9 @@ const { values } = parseArgs({
 });
 const PROGRESS_FRAMES = 10_000;
 
+/** What Kedge prints when it starts; anything later is about the frames. */
+const LINES_AT_START = 20;
+
 const kedge = values.bootstrap === undefined ? await startKedge() : undefined;
 const watch = kedge === undefined ? undefined : guard(kedge);
 console.log(`seed ${values.seed}; broker ${values.bootstrap ?? kedge?.kafka}`);
@@ -39,6 +42,8 @@ try {
   for (const [mutation, frames] of Object.entries(report.mutations)) console.log(`| ${mutation} | ${frames} |`);
   console.log(`connections: ${report.connections} (${JSON.stringify(report.outcomes)})`);
   if (watch !== undefined) console.log(watch.summary());
+  const said = kedge?.output().split("\n").slice(LINES_AT_START).filter(Boolean) ?? [];
+  if (said.length > 0) console.log(`Kedge said ${said.length} lines, the last of them:\n${said.slice(-5).join("\n")}`);
   console.log(`${report.sent} frames in ${Math.round((performance.now() - startedAt) / 1000)} s: no crash, no hang, no growth`);
 } catch (error) {
   console.error(error);

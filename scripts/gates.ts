@@ -42,7 +42,8 @@ export function runGate(gate: Gate): Promise<GateResult> {
   });
   if (!existsSync(script as string)) return Promise.resolve(result(false, `there is no ${script}`));
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--no-warnings", script as string, ...args]);
+    const env = { ...process.env, NO_COLOR: "1" };
+    const child = spawn(process.execPath, ["--no-warnings", script as string, ...args], { env });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => {

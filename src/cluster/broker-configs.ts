@@ -2,7 +2,7 @@ import { atLeast, type ConfigDefinition, type ConfigType, type Effect, none, one
 import { TOPIC_CONFIGS } from "./topic-configs.ts";
 
 const BY_TOPIC_CONFIG = none("the default of a topic config: as that one");
-const BOUND_IN_CODE = none("the broker has a bound of its own, a constant in the code");
+const BOUND_IN_CODE = none("fixed: the default is a constant of the code");
 const NO_TRANSACTIONS_YET = none("transactions are not there yet");
 const NO_SHARE_GROUPS_YET = none("share groups are not there yet");
 const SAYS_HOW = none("it only says how the broker was started");
@@ -230,24 +230,24 @@ const BROKER: readonly ConfigDefinition[] = [
     doc: "The broker's id; the older name.",
   }),
   row("broker.rack", "STRING", null, { effect: none("derived from KEDGE_BROKERS"), doc: "Where the broker stands." }),
-  row("connections.max.idle.ms", "LONG", "600000", {
-    effect: BOUND_IN_CODE,
-    doc: "How long a connection may be silent before the broker closes it.",
+  row("connections.max.idle.ms", "LONG", "-1", {
+    effect: none("silent connections are not closed so far"),
+    doc: "How long a connection may be silent before the broker closes it; -1 is for ever. Kafka's default is 600000.",
   }),
-  row("fetch.max.bytes", "INT", "57671680", {
+  row("fetch.max.bytes", "INT", "8388608", {
     check: atLeast(1024),
     effect: BOUND_IN_CODE,
-    doc: "The most bytes of records in one answer of Fetch.",
+    doc: "The most bytes of records in one answer of Fetch. Kafka's default is 57671680.",
   }),
   row("listeners", "LIST", "PLAINTEXT://:9092", {
     effect: SAYS_HOW,
     doc: "The addresses on which the broker listens.",
   }),
   row("log.dirs", "LIST", null, { effect: none("a log is rows of SQLite"), doc: "Where the broker keeps its logs." }),
-  row("max.connections", "INT", "2147483647", {
+  row("max.connections", "INT", "2000", {
     check: atLeast(0),
     effect: BOUND_IN_CODE,
-    doc: "The most connections of the broker.",
+    doc: "The most connections of the broker. Kafka's default is 2147483647.",
   }),
   row("max.incremental.fetch.session.cache.slots", "INT", "1000", {
     check: atLeast(0),
@@ -261,10 +261,10 @@ const BROKER: readonly ConfigDefinition[] = [
     effect: none("brokers are objects and call each other directly"),
     doc: "The protocol between brokers.",
   }),
-  row("socket.request.max.bytes", "INT", "104857600", {
+  row("socket.request.max.bytes", "INT", "33554432", {
     check: atLeast(1),
     effect: BOUND_IN_CODE,
-    doc: "The largest request that the broker reads.",
+    doc: "The largest request that the broker reads. Kafka's default is 104857600.",
   }),
 ];
 

@@ -36,6 +36,8 @@ export interface ClusterPorts {
   readonly random: Random;
   /** Called with every image once it is durable. `askerId` has it with its answer already; -1 = nobody has. */
   onImage(image: ClusterImage, askerId: number): void;
+  /** A write failed: memory and disk no longer agree, and the shell must begin again from what is stored. */
+  onFatal(error: unknown): void;
 }
 
 /** The controller itself, over its ports: replays at the start, then decides, stores, replays and answers. */
@@ -114,11 +116,16 @@ export class Cluster implements ControllerRpc {
     this.#ports.onImage(this.#image, askerId);
   }
 
-  /** Rows first: when they can't be written, nothing happened. */
-  #store(records: readonly ClusterRecord[]): Promise<void> {
+  /** Replayed at once, so that the next command decides on it; shown only when it is durable. */
+  async #store(records: readonly ClusterRecord[]): Promise<void> {
     const durable = this.#ports.store.write(records.map(rowOf));
     for (const record of records) replay(this.#state, record);
-    return durable;
+    try {
+      await durable;
+    } catch (error) {
+      this.#ports.onFatal(error);
+      throw error;
+    }
   }
 }
 

@@ -106,11 +106,15 @@ export class CommittedOffsets {
     });
   }
 
+  /** By topic and partition, so that the answer doesn't depend on the order of the commits. */
   fetchAll(groupId: string): FetchedTopic[] {
-    return [...(this.byGroup.get(groupId) ?? [])].map(([topic, partitions]) => ({
+    const topics = [...(this.byGroup.get(groupId) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1));
+    return topics.map(([topic, partitions]) => ({
       topic,
       topicId: ZERO_UUID,
-      partitions: [...partitions].map(([index, committed]) => fetched(index, committed, ZERO_UUID)),
+      partitions: [...partitions]
+        .sort(([one], [other]) => one - other)
+        .map(([index, committed]) => fetched(index, committed, ZERO_UUID)),
     }));
   }
 }

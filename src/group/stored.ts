@@ -15,10 +15,8 @@ import { MAX_GROUP_RECORD_BYTES } from "./limits.ts";
 import type { CommittedOffset } from "./offsets.ts";
 import { NO_BYTES } from "./turn.ts";
 
-// The state of a coordinator as the records of its partition of `__consumer_offsets`, in the versions that Apache Kafka 4.4 writes. Kafka's
-// numbers of the kinds 0 and 1 both mean a committed offset.
+// The state of a coordinator as the records of its partition of `__consumer_offsets`, in the versions that Apache Kafka 4.4 writes.
 
-const OFFSET_COMMIT_KINDS: readonly number[] = [0, 1];
 const GROUP_METADATA_VERSION = 3;
 const OFFSET_COMMIT_VERSION = 4;
 /** The only version with an expiry of its own, for clients that send `retentionTimeMs` (OffsetCommit 2 to 4). */
@@ -110,7 +108,7 @@ function groupKey(groupId: string): Uint8Array {
 /** Reads a record of the log. Bytes that are no such record throw `MalformedMessageError`: the log is damaged. */
 export function readRecord(record: CoordinatorRecord): StoredChange {
   const kind = storedKind(record.key);
-  if (OFFSET_COMMIT_KINDS.includes(kind)) {
+  if (kind === OffsetCommitKey.apiKey) {
     const key = decodeStoredKey(OffsetCommitKey, record.key);
     const position = { groupId: key.group, topic: key.topic, partitionIndex: key.partition };
     return { kind: "offset", position, committed: record.value === null ? null : committedOffset(record.value) };

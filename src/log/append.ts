@@ -1,5 +1,11 @@
 import { ErrorCode } from "#protocol/errors.ts";
-import { type BatchHeader, isTransactional, readBatchHeader, stampMaxTimestamp, type TimestampType } from "#records/batch.ts";
+import {
+  type BatchHeader,
+  isTransactional,
+  readBatchHeader,
+  stampMaxTimestamp,
+  type TimestampType,
+} from "#records/batch.ts";
 import type { Compression } from "#records/compression.ts";
 import type { RecordError } from "#records/record-errors.ts";
 import { validateBatch } from "#records/validate.ts";
@@ -58,10 +64,7 @@ export interface AppendPlan {
   readonly logAppendTimeMs: number;
 }
 
-export type AppendDecision =
-  | AppendPlan
-  | { readonly kind: "duplicate"; readonly batch: ProducedBatch }
-  | AppendRefused;
+export type AppendDecision = AppendPlan | { readonly kind: "duplicate"; readonly batch: ProducedBatch } | AppendRefused;
 
 /**
  * Decides what to do with the bytes of one partition of a produce request. Stamps nothing but the timestamp, when the
@@ -84,7 +87,12 @@ export function decideAppend(
     nowMs: at.nowMs,
   });
   if (!valid.ok) {
-    return { kind: "refused", errorCode: valid.errorCode, errorMessage: valid.message, recordErrors: valid.recordErrors };
+    return {
+      kind: "refused",
+      errorCode: valid.errorCode,
+      errorMessage: valid.message,
+      recordErrors: valid.recordErrors,
+    };
   }
   const { header, maxTimestampMs, stamp } = valid;
   if (isTransactional(header.attributes)) {

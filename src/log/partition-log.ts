@@ -3,13 +3,7 @@ import type { LogCommit, LogStore, PartitionEntry, PartitionRecord, RowRange } f
 import { ErrorCode } from "#protocol/errors.ts";
 import { stampBatch } from "#records/batch.ts";
 import type { Compression } from "#records/compression.ts";
-import {
-  type AppendOptions,
-  type AppendOutcome,
-  type AppendPlan,
-  type Appended,
-  decideAppend,
-} from "./append.ts";
+import { type Appended, type AppendOptions, type AppendOutcome, type AppendPlan, decideAppend } from "./append.ts";
 import type { CommitMember, GroupCommit } from "./group-commit.ts";
 import { type EpochEndOffset, LeaderEpochs } from "./leader-epochs.ts";
 import { SNAPSHOT_EVERY_BATCHES, SNAPSHOT_EVERY_ROWS } from "./limits.ts";
@@ -36,9 +30,7 @@ export interface OffsetOutOfRange {
 
 export type ReadOutcome = ReadBatches | OffsetOutOfRange;
 
-export type DeleteRecordsOutcome =
-  | { readonly kind: "deleted"; readonly logStartOffset: number }
-  | OffsetOutOfRange;
+export type DeleteRecordsOutcome = { readonly kind: "deleted"; readonly logStartOffset: number } | OffsetOutOfRange;
 
 /** DeleteRecords' offset for "up to the high watermark". */
 export const DELETE_TO_HIGH_WATERMARK = -1;

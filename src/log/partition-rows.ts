@@ -60,7 +60,8 @@ export class PartitionRows {
   stage(batch: IndexedBatch, bytes: Uint8Array): { buffer: Uint8Array; at: number } {
     this.runningMax = Math.max(this.runningMax, batch.maxTimestamp);
     this.stagedBytes += bytes.length;
-    const first = bytes.length > MAX_ROW_BYTES ? this.newRow(batch.baseOffset, MAX_ROW_BYTES) : this.rowFor(batch, bytes);
+    const first =
+      bytes.length > MAX_ROW_BYTES ? this.newRow(batch.baseOffset, MAX_ROW_BYTES) : this.rowFor(batch, bytes);
     const at = first.sizeInBytes;
     const part = bytes.length > MAX_ROW_BYTES ? bytes.subarray(0, MAX_ROW_BYTES) : bytes;
     first.buffer.set(part, at);
@@ -109,10 +110,7 @@ export class PartitionRows {
   committed(): void {
     const rows = this.committing;
     this.committing = [];
-    for (const row of rows) {
-      // A row may have been deleted while it was being written.
-      if (row.sequence >= this.firstSequence) this.cache.addCommitted(row, this);
-    }
+    for (const row of rows) this.cache.addCommitted(row, this);
   }
 
   dropOldest(row: Row): void {
@@ -130,21 +128,18 @@ export class PartitionRows {
   }
 
   /**
-   * Drops the rows wholly before `offset` that a commit has taken, and returns which of them are to be deleted from the
-   * store. A staged row stays until its commit.
+   * Drops the rows wholly before `offset`, and returns which of them are to be deleted from the store. The offset is at
+   * most the high watermark, so all of them have been committed.
    */
   deleteBefore(offset: number): RowRange {
-    const from = this.firstSequence;
-    const limit = this.sequence - this.stagedCount;
-    const found = this.sequenceOf(offset);
-    const end = Math.min(found, limit);
-    while (this.tail.length > this.stagedCount && this.tail[0].sequence < end) {
-      const row = this.tail.shift() as Row;
-      this.cache.removeCommitted(row);
+    const fromSequence = this.firstSequence;
+    const endSequence = this.sequenceOf(offset);
+    while (this.tail.length > 0 && this.tail[0].sequence < endSequence) {
+      this.cache.removeCommitted(this.tail.shift() as Row);
     }
-    this.cache.removeReadRows(this.number * ROW_SEQUENCES, this.number * ROW_SEQUENCES + end);
-    this.firstSequence = Math.max(from, end);
-    return { partitionNumber: this.number, fromSequence: from, endSequence: this.firstSequence };
+    this.cache.removeReadRows(this.number * ROW_SEQUENCES, this.number * ROW_SEQUENCES + endSequence);
+    this.firstSequence = endSequence;
+    return { partitionNumber: this.number, fromSequence, endSequence };
   }
 
   /** The row with the batch that holds `offset`, or would; `nextSequence` when it lies behind all rows. */
@@ -156,7 +151,11 @@ export class PartitionRows {
     if (tail.length > 0 && tail[0].baseOffset <= offset && tail[0].index.count > 0) return this.tailSequence;
     const near = this.near(offset);
     if (near !== -1) return near;
-    this.lastFound = lowerBound(this.firstSequence, this.tailSequence, (i) => this.store.head(this.number, i).nextOffset > offset);
+    this.lastFound = lowerBound(
+      this.firstSequence,
+      this.tailSequence,
+      (i) => this.store.head(this.number, i).nextOffset > offset,
+    );
     return this.lastFound;
   }
 

@@ -47,5 +47,14 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
   }
   const { logStartOffset } = snapshot;
   const replayedRows = nextSequence - snapshot.nextSequence;
-  return { logStartOffset, logEndOffset, nextSequence, runningMaxTimestamp, leaderEpochs, producers, replayedRows, replayedBatches };
+  return {
+    logStartOffset,
+    logEndOffset,
+    nextSequence,
+    runningMaxTimestamp,
+    leaderEpochs,
+    producers,
+    replayedRows,
+    replayedBatches,
+  };
 }

@@ -1,5 +1,5 @@
-import { BatchIndex, type IndexedBatch } from "./batch-index.ts";
 import type { LogRow } from "#ports/log-store.ts";
+import { BatchIndex, type IndexedBatch } from "./batch-index.ts";
 
 /**
  * Batches of one partition that are stored together. A row grows while it is staged and never changes once a commit

@@ -51,7 +51,9 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
   const version = reader.int16();
   if (version !== SNAPSHOT_VERSION) {
-    throw new Error(`a partition's snapshot has version ${version}; this Kedge reads ${SNAPSHOT_VERSION}: run a newer one`);
+    throw new Error(
+      `a partition's snapshot has version ${version}; this Kedge reads ${SNAPSHOT_VERSION}: run a newer one`,
+    );
   }
   const logStartOffset = reader.int64();
   const logEndOffset = reader.int64();

@@ -165,7 +165,7 @@ describe("IncrementalAlterConfigs", () => {
         true,
         false,
         true,
-        true,
+        false,
         true,
       ]);
       expect(one.cluster.topicByName("a")?.configs).toEqual({ "max.message.bytes": "7", "segment.bytes": "2000000" });

@@ -51,6 +51,21 @@ describe("a cluster", () => {
     expect((await two.controller.refresh()).topics).toHaveLength(1);
   });
 
+  it("asks to be started again when it can't store, and shows nothing of it", async () => {
+    const { broker, cluster, store, pushed, fatal } = await openCluster();
+    const one = await broker(1);
+    const before = await cluster.image(-1);
+    const pushedBefore = pushed.length;
+    store.failure = new Error("the disk is full");
+    await expect(one.controller.createTopics([topic("a")])).rejects.toThrow("the disk is full");
+    expect(fatal).toEqual([store.failure]);
+    expect(await cluster.image(-1)).toEqual(before);
+    expect(pushed).toHaveLength(pushedBefore);
+    store.failure = null;
+    const again = await openCluster({ store });
+    expect(await again.cluster.image(-1)).toEqual(before);
+  });
+
   it("decides on what is stored already, also while a commit runs", async () => {
     const { broker, store } = await openCluster();
     const one = await broker(1);

@@ -1,11 +1,13 @@
 import type { ClusterStore } from "#cluster/cluster.ts";
 import type { StoredRow } from "#cluster/stored.ts";
 
-/** A cluster's rows in a map. A write is durable when `settle` says so, or at once. */
+/** A cluster's rows in a map. A write is durable at once, or when `release` says so. */
 export class MemoryClusterStore implements ClusterStore {
   readonly rows = new Map<string, string>();
   /** Set to hold commits back: each write waits for `release`. */
   holdsBack = false;
+  /** Set to make each write fail. */
+  failure: Error | null = null;
   #waiting: (() => void)[] = [];
 
   load() {
@@ -13,6 +15,7 @@ export class MemoryClusterStore implements ClusterStore {
   }
 
   async write(rows: readonly StoredRow[]): Promise<void> {
+    if (this.failure !== null) throw this.failure;
     for (const { key, value } of rows) {
       if (value === null) this.rows.delete(key);
       else this.rows.set(key, value);

@@ -38,6 +38,8 @@ export interface TestCluster {
   readonly cluster: Cluster;
   readonly store: MemoryClusterStore;
   /** What was pushed, newest last, with who had asked. */
+  /** What was said to be fatal. */
+  readonly fatal: unknown[];
   readonly pushed: { readonly image: ClusterImage; readonly askerId: number }[];
   /** A broker that learns only from its own calls. */
   broker(brokerId: number): Promise<TestBroker>;
@@ -52,11 +54,17 @@ export async function openCluster(
 ): Promise<TestCluster> {
   const store = options.store ?? new MemoryClusterStore();
   const pushed: { image: ClusterImage; askerId: number }[] = [];
+  const fatal: unknown[] = [];
   const cluster = await Cluster.open(
-    { store, random: countingRandom(), onImage: (image, askerId) => pushed.push({ image, askerId }) },
+    {
+      store,
+      random: countingRandom(),
+      onImage: (image, askerId) => pushed.push({ image, askerId }),
+      onFatal: (error) => fatal.push(error),
+    },
     { brokers: brokers(...(options.brokerIds ?? [1])), staticBrokerConfigs: options.configs ?? {} },
   );
-  return { cluster, store, pushed, broker: (brokerId) => openBroker(cluster, brokerId) };
+  return { cluster, store, pushed, fatal, broker: (brokerId) => openBroker(cluster, brokerId) };
 }
 
 async function openBroker(cluster: Cluster, brokerId: number): Promise<TestBroker> {

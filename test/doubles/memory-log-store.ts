@@ -127,10 +127,7 @@ export class MemoryLogStore implements LogStore {
         this.rows.get(partitionNumber)?.delete(sequence);
       }
     }
-    for (const number of commit.removedPartitions) {
-      this.records.delete(number);
-      this.rows.delete(number);
-    }
+    for (const number of commit.removedPartitions) this.records.delete(number);
   }
 }
 

@@ -58,7 +58,7 @@ export function seedFrames(target: Target): Seed[] {
 }
 
 interface VectorLine {
-  readonly message: string;
+  readonly message?: string;
   readonly version: number;
   readonly bytes: string;
 }
@@ -70,14 +70,15 @@ function vectorFrames(): Seed[] {
   }[];
   const apiKeys = new Map(facts.map((fact) => [fact.name, fact.apiKey]));
   const lines = gunzipSync(readFileSync(path.join(VECTORS, "protocol/messages.ndjson.gz"))).toString().trim().split("\n");
-  const requests = lines.map((line) => JSON.parse(line) as VectorLine).filter((line) => line.message.endsWith("Request"));
+  // Lines about stored records have other fields.
+  const requests = lines.map((line) => JSON.parse(line) as VectorLine).filter((line) => line.message?.endsWith("Request"));
   return requests.map(({ message, version, bytes }) => {
     const writer = new Writer();
     writer.int32(0);
-    writeRequestHeader(writer, { apiKey: apiKeys.get(message) ?? -1, apiVersion: version, correlationId: 1, clientId: CLIENT });
+    writeRequestHeader(writer, { apiKey: apiKeys.get(message ?? "") ?? -1, apiVersion: version, correlationId: 1, clientId: CLIENT });
     writer.bytes(Buffer.from(bytes, "hex"));
     writer.setInt32(0, writer.size - 4);
-    return { name: `${message.replace("Request", "")} v${version}`, frame: writer.finish().slice() };
+    return { name: `${message?.replace("Request", "")} v${version}`, frame: writer.finish().slice() };
   });
 }
 

@@ -38,7 +38,9 @@ export class Scenario {
     this.output = [];
     const [verb, ...words] = command.split(" ").filter((word) => word !== "");
     const options: Options = Object.fromEntries(
-      words.filter((word) => /^[a-z]+=/.test(word)).map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]),
+      words
+        .filter((word) => /^[a-z]+=/.test(word))
+        .map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]),
     );
     const names = words.filter((word) => !/^[a-z]+=/.test(word));
     const play = this.verbs[verb];
@@ -59,7 +61,10 @@ export class Scenario {
     fetch: (positions, options) => this.fetch(positions, options),
     describe: (_, { group = "g" }) => {
       const described = this.machine.describeGroup(group);
-      if (described === undefined) return this.say("no such group");
+      if (described === undefined) {
+        this.say("no such group");
+        return;
+      }
       const { groupState, protocolType, protocolData, members } = described;
       this.say(`${groupState} type=${protocolType} protocol=${protocolData}`);
       for (const member of members) {
@@ -81,7 +86,8 @@ export class Scenario {
     forget: ([topic]) => this.take(this.machine.forgetTopic(topic, this.nowMs)),
     advance: ([ms]) => this.advance(Number(ms)),
     timers: () => {
-      for (const [key, deadlineMs] of [...this.machine.pendingTimers()].sort()) this.say(`${key} in ${deadlineMs - this.nowMs}`);
+      for (const [key, deadlineMs] of [...this.machine.pendingTimers()].sort())
+        this.say(`${key} in ${deadlineMs - this.nowMs}`);
     },
     reload: () => {
       this.machine = new GroupCoordinator(this.config);
@@ -132,7 +138,9 @@ export class Scenario {
     }));
     if (names.length === 0) members.push({ memberId: "", groupInstanceId: options.instance ?? null });
     const reply = this.take(this.machine.leaveGroup({ groupId: options.group ?? "g", members }, this.nowMs));
-    this.say(`left: ${errorName(reply.errorCode)} ${reply.members.map((member) => errorName(member.errorCode)).join(" ")}`.trim());
+    this.say(
+      `left: ${errorName(reply.errorCode)} ${reply.members.map((member) => errorName(member.errorCode)).join(" ")}`.trim(),
+    );
   }
 
   private commit(name: string, offsets: string[], options: Options): void {
@@ -159,8 +167,12 @@ export class Scenario {
       const [topic, partitionIndex] = text.split("/");
       return { topic, topicId: options.topicid ?? ZERO_UUID, partitionIndexes: [Number(partitionIndex)] };
     });
-    for (const { topic, partitions } of this.machine.fetchOffsets(options.group ?? "g", asked.length === 0 ? null : asked)) {
-      for (const { partitionIndex, offset, metadata } of partitions) this.say(`${topic}/${partitionIndex}@${offset} '${metadata}'`);
+    for (const { topic, partitions } of this.machine.fetchOffsets(
+      options.group ?? "g",
+      asked.length === 0 ? null : asked,
+    )) {
+      for (const { partitionIndex, offset, metadata } of partitions)
+        this.say(`${topic}/${partitionIndex}@${offset} '${metadata}'`);
     }
   }
 
@@ -168,7 +180,9 @@ export class Scenario {
   private advance(ms: number): void {
     const untilMs = this.nowMs + ms;
     for (;;) {
-      const due = [...this.machine.pendingTimers()].filter(([, at]) => at <= untilMs).sort((one, other) => one[1] - other[1])[0];
+      const due = [...this.machine.pendingTimers()]
+        .filter(([, at]) => at <= untilMs)
+        .sort((one, other) => one[1] - other[1])[0];
       if (due === undefined) break;
       this.nowMs = Math.max(this.nowMs, due[1]);
       if (due[0] !== "expire-offsets") this.say(`${this.nowMs - untilMs + ms} ms: ${due[0]}`);
@@ -206,18 +220,26 @@ export class Scenario {
     const error = errorName(reply.response.errorCode);
     if (reply.kind === "sync") {
       const { assignment, protocolType, protocolName } = reply.response;
-      const what = reply.response.errorCode === 0 ? ` '${decoder.decode(assignment)}' ${protocolType}/${protocolName}` : "";
+      const what =
+        reply.response.errorCode === 0 ? ` '${decoder.decode(assignment)}' ${protocolType}/${protocolName}` : "";
       this.say(`${name}: synced ${error}${what}`);
       return;
     }
     const { memberId, generationId, leader, protocolType, protocolName, members, skipAssignment } = reply.response;
     if (error === "NONE" || error === "MEMBER_ID_REQUIRED") this.ids.set(name, memberId);
-    if (error !== "NONE") return this.say(`${name}: joined ${error} id='${memberId}' gen=${generationId}`);
+    if (error !== "NONE") {
+      this.say(`${name}: joined ${error} id='${memberId}' gen=${generationId}`);
+      return;
+    }
     this.generations.set(name, generationId);
-    const all = members.map((member) => `${member.memberId}${member.groupInstanceId === null ? "" : "!"}:${decoder.decode(member.metadata)}`);
+    const all = members.map(
+      (member) => `${member.memberId}${member.groupInstanceId === null ? "" : "!"}:${decoder.decode(member.metadata)}`,
+    );
     const list = members.length === 0 ? "" : ` members=${all.join(",")}`;
     const skip = skipAssignment ? " skip" : "";
-    this.say(`${name}: joined id=${memberId} gen=${generationId} ${protocolType}/${protocolName} leader=${leader}${list}${skip}`);
+    this.say(
+      `${name}: joined id=${memberId} gen=${generationId} ${protocolType}/${protocolName} leader=${leader}${list}${skip}`,
+    );
   }
 
   private say(line: string): void {
@@ -227,7 +249,10 @@ export class Scenario {
 
 /** `a:x,b:y` as pairs. */
 function pairs(text: string): [string, string][] {
-  return text.split(",").filter((word) => word !== "").map((word) => [word.split(":")[0], word.split(":")[1] ?? ""]);
+  return text
+    .split(",")
+    .filter((word) => word !== "")
+    .map((word) => [word.split(":")[0], word.split(":")[1] ?? ""]);
 }
 
 function describeRecord(record: CoordinatorRecord): string {

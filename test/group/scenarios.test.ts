@@ -15,7 +15,10 @@ function play(script: string): string {
     told.push(line);
     if (line === "" || line.startsWith("#")) continue;
     if (line.startsWith("config")) {
-      const entries = line.split(" ").slice(1).map((word) => word.split("="));
+      const entries = line
+        .split(" ")
+        .slice(1)
+        .map((word) => word.split("="));
       scenario = new Scenario(Object.fromEntries(entries.map(([name, value]) => [name, Number(value)])));
       continue;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
-import { append, appendOne, batchOf, openLogs, OTHER_TOPIC, readAll, TOPIC } from "./setup.ts";
+import { append, appendOne, batchOf, OTHER_TOPIC, openLogs, readAll, TOPIC } from "./setup.ts";
 
 /** Holds every commit of a store back until it is let go. */
 function gate(store: MemoryLogStore): { release(): void } {

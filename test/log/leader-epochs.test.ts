@@ -31,12 +31,21 @@ describe("leader epochs", () => {
   });
 
   it("keeps the first start of an epoch", () => {
-    expect(list(epochs([1, 0], [1, 5], [2, 9], [2, 12]))).toEqual([[1, 0], [2, 9]]);
+    expect(list(epochs([1, 0], [1, 5], [2, 9], [2, 12]))).toEqual([
+      [1, 0],
+      [2, 9],
+    ]);
   });
 
   it("drops entries that a new one contradicts", () => {
-    expect(list(epochs([1, 0], [2, 9], [3, 9]))).toEqual([[1, 0], [3, 9]]);
-    expect(list(epochs([1, 0], [4, 9], [2, 12]))).toEqual([[1, 0], [2, 12]]);
+    expect(list(epochs([1, 0], [2, 9], [3, 9]))).toEqual([
+      [1, 0],
+      [3, 9],
+    ]);
+    expect(list(epochs([1, 0], [4, 9], [2, 12]))).toEqual([
+      [1, 0],
+      [2, 12],
+    ]);
     expect(list(epochs([1, 4], [2, 9], [3, 2]))).toEqual([[3, 2]]);
   });
 
@@ -46,9 +55,20 @@ describe("leader epochs", () => {
       all.truncateFromStart(offset);
       return list(all);
     };
-    expect(truncated(0)).toEqual([[1, 0], [2, 10], [3, 20]]);
-    expect(truncated(5)).toEqual([[1, 5], [2, 10], [3, 20]]);
-    expect(truncated(10)).toEqual([[2, 10], [3, 20]]);
+    expect(truncated(0)).toEqual([
+      [1, 0],
+      [2, 10],
+      [3, 20],
+    ]);
+    expect(truncated(5)).toEqual([
+      [1, 5],
+      [2, 10],
+      [3, 20],
+    ]);
+    expect(truncated(10)).toEqual([
+      [2, 10],
+      [3, 20],
+    ]);
     expect(truncated(50)).toEqual([[3, 50]]);
   });
 

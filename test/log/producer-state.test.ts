@@ -13,11 +13,45 @@ type Step = readonly [epoch: number, sequence: number, count: number, outcome: s
  * offset n, `=n` the answer to a repeated one.
  */
 const cases: readonly { readonly name: string; readonly steps: readonly Step[] }[] = [
-  { name: "in sequence", steps: [[0, 0, 1, "@0"], [0, 1, 3, "@1"], [0, 4, 2, "@4"]] },
-  { name: "an unknown producer may begin anywhere", steps: [[0, 40, 2, "@0"], [0, 42, 1, "@2"]] },
-  { name: "an unknown producer may begin with any epoch", steps: [[5, 3, 1, "@0"], [5, 4, 1, "@1"]] },
-  { name: "a gap", steps: [[0, 0, 1, "@0"], [0, 2, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 1, 1, "@1"]] },
-  { name: "a repeated batch", steps: [[0, 0, 2, "@0"], [0, 0, 2, "=0"], [0, 2, 1, "@2"], [0, 0, 2, "=0"]] },
+  {
+    name: "in sequence",
+    steps: [
+      [0, 0, 1, "@0"],
+      [0, 1, 3, "@1"],
+      [0, 4, 2, "@4"],
+    ],
+  },
+  {
+    name: "an unknown producer may begin anywhere",
+    steps: [
+      [0, 40, 2, "@0"],
+      [0, 42, 1, "@2"],
+    ],
+  },
+  {
+    name: "an unknown producer may begin with any epoch",
+    steps: [
+      [5, 3, 1, "@0"],
+      [5, 4, 1, "@1"],
+    ],
+  },
+  {
+    name: "a gap",
+    steps: [
+      [0, 0, 1, "@0"],
+      [0, 2, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+      [0, 1, 1, "@1"],
+    ],
+  },
+  {
+    name: "a repeated batch",
+    steps: [
+      [0, 0, 2, "@0"],
+      [0, 0, 2, "=0"],
+      [0, 2, 1, "@2"],
+      [0, 0, 2, "=0"],
+    ],
+  },
   {
     name: "the window is five batches",
     steps: [
@@ -28,28 +62,62 @@ const cases: readonly { readonly name: string; readonly steps: readonly Step[] }
   },
   {
     name: "a repeated range must be the same range",
-    steps: [[0, 0, 4, "@0"], [0, 0, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 2, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"]],
+    steps: [
+      [0, 0, 4, "@0"],
+      [0, 0, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+      [0, 2, 2, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+    ],
   },
   {
     name: "a refused batch isn't remembered",
-    steps: [[0, 0, 1, "@0"], [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"]],
+    steps: [
+      [0, 0, 1, "@0"],
+      [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+      [0, 5, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+    ],
   },
-  { name: "a new epoch begins at 0", steps: [[0, 0, 1, "@0"], [1, 0, 1, "@1"], [1, 1, 1, "@2"]] },
+  {
+    name: "a new epoch begins at 0",
+    steps: [
+      [0, 0, 1, "@0"],
+      [1, 0, 1, "@1"],
+      [1, 1, 1, "@2"],
+    ],
+  },
   {
     name: "a new epoch that doesn't",
-    steps: [[0, 0, 1, "@0"], [1, 1, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"], [0, 1, 1, "@1"]],
+    steps: [
+      [0, 0, 1, "@0"],
+      [1, 1, 1, "OUT_OF_ORDER_SEQUENCE_NUMBER"],
+      [0, 1, 1, "@1"],
+    ],
   },
   {
     name: "an old epoch",
-    steps: [[3, 0, 1, "@0"], [2, 1, 1, "INVALID_PRODUCER_EPOCH"], [2, 0, 1, "INVALID_PRODUCER_EPOCH"], [3, 1, 1, "@1"]],
+    steps: [
+      [3, 0, 1, "@0"],
+      [2, 1, 1, "INVALID_PRODUCER_EPOCH"],
+      [2, 0, 1, "INVALID_PRODUCER_EPOCH"],
+      [3, 1, 1, "@1"],
+    ],
   },
   {
     name: "a new epoch forgets the batches of the old one",
-    steps: [[0, 0, 1, "@0"], [1, 0, 1, "@1"], [1, 0, 1, "=1"], [0, 0, 1, "INVALID_PRODUCER_EPOCH"]],
+    steps: [
+      [0, 0, 1, "@0"],
+      [1, 0, 1, "@1"],
+      [1, 0, 1, "=1"],
+      [0, 0, 1, "INVALID_PRODUCER_EPOCH"],
+    ],
   },
   {
     name: "sequences wrap to 0 between batches",
-    steps: [[0, MAX_SEQUENCE, 1, "@0"], [0, 0, 1, "@1"], [0, MAX_SEQUENCE, 1, "=0"], [0, 0, 1, "=1"]],
+    steps: [
+      [0, MAX_SEQUENCE, 1, "@0"],
+      [0, 0, 1, "@1"],
+      [0, MAX_SEQUENCE, 1, "=0"],
+      [0, 0, 1, "=1"],
+    ],
   },
   {
     name: "sequences wrap to 0 within a batch",
@@ -65,7 +133,9 @@ const cases: readonly { readonly name: string; readonly steps: readonly Step[] }
 function outcomeOf(log: ReturnType<ReturnType<typeof openLogs>["getOrCreate"]>, step: Step): string {
   const [producerEpoch, baseSequence, count] = step;
   const values = Array.from({ length: count }, (_, i) => `${i}`);
-  const outcome = append(log, batchOf({ values, producerId: 7, producerEpoch, baseSequence }), { nowMs: 1 + 1_800_000_000_000 });
+  const outcome = append(log, batchOf({ values, producerId: 7, producerEpoch, baseSequence }), {
+    nowMs: 1 + 1_800_000_000_000,
+  });
   if (outcome.kind === "refused") return errorName(outcome.errorCode) ?? "";
   if (outcome.lastOffset !== outcome.baseOffset + count - 1) return "a wrong last offset";
   return `${outcome.duplicate ? "=" : "@"}${outcome.baseOffset}`;
@@ -91,8 +161,12 @@ describe("idempotent producers", () => {
   it("keeps producers and partitions apart", () => {
     const logs = openLogs(new MemoryLogStore());
     const send = (partition: number, producerId: number, baseSequence: number) =>
-      append(logs.getOrCreate(TOPIC, partition), batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence }));
-    for (const partition of [0, 1]) for (const producerId of [1, 2]) expect(send(partition, producerId, 0).kind).toBe("appended");
+      append(
+        logs.getOrCreate(TOPIC, partition),
+        batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence }),
+      );
+    for (const partition of [0, 1])
+      for (const producerId of [1, 2]) expect(send(partition, producerId, 0).kind).toBe("appended");
     expect(send(0, 1, 0)).toMatchObject({ duplicate: true, baseOffset: 0 });
     expect(send(1, 2, 2)).toMatchObject({ errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER });
   });

@@ -1,13 +1,12 @@
 import { referenceKernels } from "#kernels/reference.ts";
-import type { AppendConfig, AppendOptions, AppendOutcome, Appended } from "#log/append.ts";
+import type { AppendConfig, Appended, AppendOptions, AppendOutcome } from "#log/append.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { PartitionLogs } from "#log/partition-logs.ts";
 import type { RowCacheLimits } from "#log/row-cache.ts";
 import type { LogStore } from "#ports/log-store.ts";
 import { type BatchOptions, buildBatch } from "#records/builder.ts";
 import type { Compression } from "#records/compression.ts";
-import { readBatches } from "#records/reader.ts";
-import { readRecords } from "#records/reader.ts";
+import { readBatches, readRecords } from "#records/reader.ts";
 import { zlibCodecs } from "../../worker/codecs.ts";
 
 export const compression: Compression = { kernels: referenceKernels, codecs: zlibCodecs };

@@ -29,8 +29,9 @@ function expectedRecords(count: number): (NewRecord & { offset: number })[] {
 
 /** Plain arrays, so that a Buffer equals a Uint8Array of the same bytes. */
 function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, item) => (item instanceof Uint8Array ? [...item] : item)), (_, item) =>
-    item?.type === "Buffer" ? item.data : item,
+  return JSON.parse(
+    JSON.stringify(value, (_, item) => (item instanceof Uint8Array ? [...item] : item)),
+    (_, item) => (item?.type === "Buffer" ? item.data : item),
   );
 }
 

@@ -36,7 +36,12 @@ export function vector(name: string): Uint8Array {
 }
 
 function record(ageMs: number, key: string | null, headers: NewRecord["headers"] = []): NewRecord {
-  return { timestampMs: NOW_MS - ageMs, key: key === null ? null : encoder.encode(key), value: encoder.encode("v"), headers };
+  return {
+    timestampMs: NOW_MS - ageMs,
+    key: key === null ? null : encoder.encode(key),
+    value: encoder.encode("v"),
+    headers,
+  };
 }
 
 const SMALL = [record(5, "a"), record(3, null, [{ key: "h", value: null }]), record(4, "c")];
@@ -81,7 +86,10 @@ function* headerCases(): Generator<[string, Uint8Array, Partial<ValidationRules>
   }
   for (const count of [-1, 0, 2, 4, 0x7fffffff]) {
     yield [`record count ${count}`, altered(small, (view) => view.setInt32(57, count))];
-    yield [`record count ${count}, consistent`, altered(small, (view) => view.setInt32(57, count) ?? view.setInt32(23, count - 1))];
+    yield [
+      `record count ${count}, consistent`,
+      altered(small, (view) => view.setInt32(57, count) ?? view.setInt32(23, count - 1)),
+    ];
   }
   yield ["no records, consistent", altered(small.subarray(0, 61), (view) => view.setInt32(8, 49))];
   for (const codec of [5, 6, 7]) yield [`codec ${codec}`, altered(small, (view) => view.setInt16(21, codec))];
@@ -111,7 +119,11 @@ function* timestampCases(): Generator<[string, Uint8Array, Partial<ValidationRul
   yield ["wrong max timestamp", altered(built(), (view) => view.setBigInt64(35, 12345n))];
   yield ["keyless, compacted", built(), { compacted: true }];
   yield ["keyed, compacted", built([record(1, "a"), record(0, "")]), { compacted: true }];
-  yield ["keyless and future, compacted", built([record(0, null), record(-9e6, null), record(-9e6, "k")]), { compacted: true }];
+  yield [
+    "keyless and future, compacted",
+    built([record(0, null), record(-9e6, null), record(-9e6, "k")]),
+    { compacted: true },
+  ];
 }
 
 function* compressedCases(): Generator<[string, Uint8Array, Partial<ValidationRules>?]> {
@@ -145,8 +157,18 @@ export function verdictCases(): VerdictCase[] {
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   for (const { name, batch, rules } of verdictCases()) {
-    const { produceVersion, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs, nowMs, maxMessageBytes } = rules;
+    const {
+      produceVersion,
+      compacted,
+      timestampType,
+      timestampBeforeMaxMs,
+      timestampAfterMaxMs,
+      nowMs,
+      maxMessageBytes,
+    } = rules;
     const numbers = [timestampBeforeMaxMs, timestampAfterMaxMs, nowMs, maxMessageBytes];
-    console.log([name, Buffer.from(batch).toString("hex"), produceVersion, compacted, timestampType, ...numbers].join("\t"));
+    console.log(
+      [name, Buffer.from(batch).toString("hex"), produceVersion, compacted, timestampType, ...numbers].join("\t"),
+    );
   }
 }

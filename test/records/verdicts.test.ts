@@ -44,7 +44,11 @@ describe.each(twins)("the verdict on a produced batch, as Kafka 4.4 gives it ($n
   function judge({ batch, rules }: VerdictCase): Verdict {
     const outcome = validateBatch({ kernels, codecs }, batch, rules);
     if (!outcome.ok) {
-      return { errorCode: outcome.errorCode, rejected: outcome.recordErrors.map((error) => error.batchIndex), crc: null };
+      return {
+        errorCode: outcome.errorCode,
+        rejected: outcome.recordErrors.map((error) => error.batchIndex),
+        crc: null,
+      };
     }
     const stored = batch.slice(0, outcome.sizeInBytes);
     if (outcome.stamp !== null) stampMaxTimestamp(kernels, stored, 0, outcome.stamp);

@@ -4,7 +4,7 @@ import type { PartitionLogs } from "#log/partition-logs.ts";
 import type { LogStore } from "#ports/log-store.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { Codec } from "#records/batch.ts";
-import { append, appendOne, batchOf, NOW_MS, openLogs, OTHER_TOPIC, readAll, TINY_CACHE, TOPIC } from "../log/setup.ts";
+import { append, appendOne, batchOf, NOW_MS, OTHER_TOPIC, openLogs, readAll, TINY_CACHE, TOPIC } from "../log/setup.ts";
 
 /** What a log does on any store. `open` gives a new store over what has been committed so far, as a restart would. */
 export interface LogStoreCase {
@@ -209,7 +209,9 @@ export const logStoreCases: readonly LogStoreCase[] = [
       const log = logs.getOrCreate(TOPIC, 0);
       await logs.deleteTopic(TOPIC);
       expect([log.isClosed, logs.get(TOPIC, 0)]).toEqual([true, undefined]);
-      expect(append(log, batchOf({ values: ["late"] }))).toMatchObject({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION });
+      expect(append(log, batchOf({ values: ["late"] }))).toMatchObject({
+        errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+      });
       // The restart comes after the first slice.
       const store = open();
       expect(store.partitions().map(({ deleted }) => deleted)).toEqual([true, false]);
@@ -247,18 +249,33 @@ export const logStoreCases: readonly LogStoreCase[] = [
       expect(store.snapshot(65_535)).toEqual(new Uint8Array([1, 2, 3]));
       expect([store.nextSequence(7, 0), store.nextSequence(6, 2), store.nextSequence(65_535, 4)]).toEqual([7, 2, 5]);
       expect(store.row(65_535, 4).bytes).toEqual(new Uint8Array([255, 4]));
-      expect(store.head(7, 5)).toEqual({ sequence: 5, baseOffset: 50, nextOffset: 60, maxTimestamp: 90, runningMaxTimestamp: 99 });
-      expect(store.indexes(7, 5, 9).map(({ sequence, index }) => [sequence, index.length])).toEqual([[5, 48], [6, 48]]);
+      expect(store.head(7, 5)).toEqual({
+        sequence: 5,
+        baseOffset: 50,
+        nextOffset: 60,
+        maxTimestamp: 90,
+        runningMaxTimestamp: 99,
+      });
+      expect(store.indexes(7, 5, 9).map(({ sequence, index }) => [sequence, index.length])).toEqual([
+        [5, 48],
+        [6, 48],
+      ]);
       expect(store.indexes(7, 4, 1)).toHaveLength(1);
       expect([store.firstSequenceReaching(7, 0, 60), store.firstSequenceReaching(7, 6, 60)]).toEqual([5, 6]);
       expect(store.firstSequenceReaching(7, 0, 91)).toBe(-1);
-      expect([store.maxTimestamp(7, 4, 7), store.maxTimestamp(7, 4, 5), store.maxTimestamp(7, 7, 9)]).toEqual([90, 40, -1]);
+      expect([store.maxTimestamp(7, 4, 7), store.maxTimestamp(7, 4, 5), store.maxTimestamp(7, 7, 9)]).toEqual([
+        90, 40, -1,
+      ]);
       expect(() => store.row(7, 7)).toThrow();
       expect(() => store.snapshot(7)).toThrow();
       const deletedRows = [{ partitionNumber: 7, fromSequence: 4, endSequence: 6 }];
       await store.commit({ partitions: [], rows: [], deletedRows, removedPartitions: [65_535] });
       expect(open().partitions()).toEqual([]);
-      expect(open().indexes(7, 0, 9).map(({ sequence }) => sequence)).toEqual([6]);
+      expect(
+        open()
+          .indexes(7, 0, 9)
+          .map(({ sequence }) => sequence),
+      ).toEqual([6]);
     },
   },
 ];

@@ -33,6 +33,7 @@ export class ClusterObject extends DurableObject<Env> implements ControllerRpc {
           store: sqliteClusterStore(context.storage),
           random: runtimeRandom,
           onImage: (image, askerId) => this.#tellOthers(image, askerId),
+          onFatal: (error) => context.abort(String(error)),
         },
         setupOf(env),
       );

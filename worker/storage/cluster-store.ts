@@ -1,12 +1,17 @@
 import type { ClusterStore } from "#cluster/cluster.ts";
 import type { StoredRow } from "#cluster/stored.ts";
-import { CLUSTER_TABLES } from "./cluster-tables.ts";
+import { FORMAT_KEY, openClusterTable } from "./cluster-tables.ts";
+
+interface Row extends Record<string, SqlStorageValue> {
+  key: string;
+  value: string;
+}
 
 /** The cluster's rows in the SQLite of its object. */
 export function sqliteClusterStore(storage: DurableObjectStorage): ClusterStore {
-  for (const { create } of CLUSTER_TABLES) storage.sql.exec(create);
+  openClusterTable(storage);
   return {
-    load: () => storage.sql.exec<{ key: string; value: string }>("SELECT key, value FROM cluster_metadata").toArray(),
+    load: () => storage.sql.exec<Row>("SELECT key, value FROM cluster_metadata WHERE key <> ?", FORMAT_KEY).toArray(),
     async write(rows: readonly StoredRow[]) {
       storage.transactionSync(() => {
         for (const { key, value } of rows) {

@@ -13,7 +13,7 @@ import {
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
 } from "#protocol/messages/75-describe-topic-partitions.ts";
-import { topicOperations } from "../authorized-operations.ts";
+import { NOT_ASKED, topicOperations } from "../authorized-operations.ts";
 import type { Broker } from "../broker.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
@@ -32,7 +32,13 @@ export const describeTopicPartitions = handler({
     const asked = request.topics.map((topic) => topic.name);
     const isWrong =
       cursor !== null && (cursor.partitionIndex < 0 || (!isAllTopics && !asked.includes(cursor.topicName)));
-    if (isWrong) return { topics: asked.map((name) => missing(context, name, ErrorCode.INVALID_REQUEST)) };
+    if (isWrong)
+      return {
+        topics: asked.map((name) => ({
+          ...missing(context, name, ErrorCode.INVALID_REQUEST),
+          topicAuthorizedOperations: NOT_ASKED,
+        })),
+      };
     if (!isAllTopics && asked.some((name) => broker.cluster.topicByName(name) === undefined)) {
       await broker.controller.refresh();
     }

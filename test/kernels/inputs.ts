@@ -1,0 +1,56 @@
+/** Inputs that several kernel tests share; nothing here needs Node. */
+
+const encoder = new TextEncoder();
+
+/** The text of test/vectors/kernels/make.py. */
+export const TEXT = encoder.encode(
+  Array.from({ length: 2000 }, (_, i) => {
+    return `{"id":${i},"name":"user-${(i * 7919) % 1000}","ok":${i % 3 === 0 ? "false" : "true"}}\n`;
+  }).join(""),
+);
+
+/** The noise of make.py (xorshift32). */
+export function noise(length: number, seed = 2463534242): Uint8Array {
+  let state = seed | 0;
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state & 0xff;
+  });
+}
+
+export function ascii(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+export function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Data of all kinds that a codec meets, with lengths around what the kernels treat specially. */
+export function samples(): Uint8Array[] {
+  const lengths = [
+    0, 1, 3, 4, 5, 11, 12, 13, 15, 16, 17, 31, 64, 100, 255, 256, 257, 270, 285, 1000, 65_535, 65_536, 65_537,
+  ];
+  return [
+    ...lengths.map((length) => noise(length)),
+    ...lengths.map((length) => TEXT.subarray(0, length)),
+    ...lengths.map((length) => new Uint8Array(length).fill(7)),
+    // Matches at each short distance, which overlap what they copy.
+    ...Array.from({ length: 20 }, (_, period) => Uint8Array.from({ length: 300 }, (_, at) => at % (period + 1))),
+    TEXT,
+    noise(140_000),
+    concat(noise(70_000), noise(70_000)),
+  ];
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import type { PartitionLog } from "#log/partition-log.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { MemoryLogStore } from "../doubles/memory-log-store.ts";
+import { appendOne, join, openLogs, readValues, TINY_CACHE, TOPIC } from "./setup.ts";
+
+/** Ten batches of two records each, of equal size, in four rows. */
+async function filled(): Promise<{ log: PartitionLog; batchBytes: number }> {
+  const logs = openLogs(new MemoryLogStore());
+  const log = logs.getOrCreate(TOPIC, 0);
+  for (let i = 0; i < 10; i++) {
+    appendOne(log, { values: [`a${i}`, `b${i}`] });
+    if (i % 3 === 2) await logs.committed();
+  }
+  await logs.committed();
+  const outcome = log.read(0, { maxBytes: 1, upperBound: 20, minOneMessage: true });
+  return { log, batchBytes: outcome.kind === "read" ? outcome.sizeInBytes : 0 };
+}
+
+interface Limits {
+  readonly maxBytes?: number;
+  readonly upperBound?: number;
+  readonly minOneMessage?: boolean;
+}
+
+function read(log: PartitionLog, fromOffset: number, limits: Limits = {}) {
+  const outcome = log.read(fromOffset, {
+    maxBytes: 9999,
+    upperBound: log.highWatermark,
+    minOneMessage: true,
+    ...limits,
+  });
+  if (outcome.kind === "refused") throw new Error(`refused: ${outcome.errorCode}`);
+  return outcome;
+}
+
+describe("reading a log", () => {
+  it("begins with the batch that holds the offset", async () => {
+    const { log } = await filled();
+    expect(readValues(log, 7)[0]).toEqual({ offset: 6, value: "a3" });
+    expect(readValues(log, 6)[0]).toEqual({ offset: 6, value: "a3" });
+  });
+
+  it("gives whole batches, within and across rows, up to the byte limit", async () => {
+    const { log, batchBytes } = await filled();
+    for (const from of [0, 3, 4, 9]) {
+      const left = 10 - Math.floor(from / 2);
+      for (let count = 1; count <= 12; count++) {
+        const wanted = Math.min(count, left) * batchBytes;
+        expect(read(log, from, { maxBytes: count * batchBytes }).sizeInBytes).toBe(wanted);
+        expect(read(log, from, { maxBytes: count * batchBytes + batchBytes - 1 }).sizeInBytes).toBe(wanted);
+      }
+    }
+  });
+
+  it("gives one batch beyond the limit only when asked to", async () => {
+    const { log, batchBytes } = await filled();
+    expect(read(log, 0, { maxBytes: batchBytes - 1 }).sizeInBytes).toBe(batchBytes);
+    expect(read(log, 0, { maxBytes: 0 }).sizeInBytes).toBe(batchBytes);
+    expect(read(log, 0, { maxBytes: batchBytes - 1, minOneMessage: false })).toMatchObject({
+      sizeInBytes: 0,
+      nextOffset: 0,
+    });
+  });
+
+  it("never gives a batch that reaches the upper bound", async () => {
+    const { log, batchBytes } = await filled();
+    for (let upperBound = 0; upperBound <= 20; upperBound++) {
+      const outcome = read(log, 0, { upperBound });
+      expect(outcome.sizeInBytes).toBe(Math.floor(upperBound / 2) * batchBytes);
+      expect(outcome.nextOffset).toBe(Math.floor(upperBound / 2) * 2);
+    }
+  });
+
+  it("is empty at the end and out of range outside the log", async () => {
+    const { log } = await filled();
+    expect(read(log, 20)).toMatchObject({ sizeInBytes: 0, nextOffset: 20, chunks: [] });
+    const outOfRange = { kind: "refused", errorCode: ErrorCode.OFFSET_OUT_OF_RANGE };
+    for (const offset of [-1, 21, Number.MAX_SAFE_INTEGER]) {
+      expect(log.read(offset, { maxBytes: 1, upperBound: 20, minOneMessage: true })).toEqual(outOfRange);
+    }
+  });
+
+  it("leaves bytes that are still looked at alone, whatever happens to their rows", async () => {
+    const logs = openLogs(new MemoryLogStore(), TINY_CACHE);
+    const log = logs.getOrCreate(TOPIC, 0);
+    appendOne(log, { values: ["kept"] });
+    await logs.committed();
+    const { chunks } = read(log, 0);
+    const before = join(chunks);
+    for (let i = 0; i < 20; i++) {
+      appendOne(log, { values: [`later ${i}`] });
+      await logs.committed();
+    }
+    expect(join(chunks)).toEqual(before);
+  });
+
+  it("uses the memory of a released read again", async () => {
+    const logs = openLogs(new MemoryLogStore(), TINY_CACHE);
+    const log = logs.getOrCreate(TOPIC, 0);
+    appendOne(log, { values: ["first"] });
+    await logs.committed();
+    const outcome = read(log, 0);
+    const { buffer } = outcome.chunks[0];
+    outcome.release();
+    const buffers: unknown[] = [];
+    for (let i = 0; i < 20; i++) {
+      appendOne(log, { values: [`later ${i}`] });
+      await logs.committed();
+      buffers.push(read(log, i + 1).chunks[0].buffer);
+    }
+    expect(buffers).toContain(buffer);
+  });
+});

@@ -57,6 +57,7 @@ export function matchLength(left: usize, right: usize, end: usize): u32 {
       break;
     }
     left += 16;
+    right += 16;
   }
   return <u32>((left < end ? left : end) - start);
 }

@@ -25,13 +25,13 @@ export const HELP = `Usage: npm start -- [flags]
   --help                  this text
 `;
 
-const WILDCARD_HOSTS = new Set(["0.0.0.0", "::", "[::]"]);
+const WILDCARD_HOSTS = new Set(["0.0.0.0", "::"]);
 
 /** Reads the flags; throws {@link UsageError} on one that is unknown, doubled in meaning or out of range. */
 export function parseFlags(args: readonly string[]): Flags {
   const values = parse(args);
   if (values.ephemeral && values.data !== undefined) throw new UsageError("--data and --ephemeral exclude each other");
-  const host = named("--host", values.host ?? "127.0.0.1");
+  const host = named("--host", values.host ?? "127.0.0.1").replace(/^\[(.*)\]$/, "$1");
   return {
     kafkaPort: port("--kafka-port", values["kafka-port"] ?? "9092"),
     httpPort: port("--http-port", values["http-port"] ?? "8787"),

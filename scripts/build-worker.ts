@@ -1,20 +1,15 @@
 /**
- * `npm run build:worker`: compiles the kernels, lets wrangler bundle the Worker, and writes workerd's config
+ * `npm run build:worker`: lets wrangler bundle the Worker and its kernels, and writes workerd's config
  * beside the bundle. The result lies in a folder named after the sources, which cli/worker-bundle.ts finds.
  */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { bundleDir, CONFIG_FILE, ROOT } from "#cli/worker-bundle.ts";
 import { workerdConfig } from "./workerd-config.ts";
 
 const BUNDLES_KEPT = 4;
-
-/** Builds build/kernels.wasm, unless it is newer than its sources. */
-export function buildKernels(): void {
-  runNode(["scripts/build-kernels.ts"]);
-}
 
 /** The bundle's modules with the entry first; what wrangler leaves beside them (source maps, a note) is no part of the Worker. */
 export function modulesIn(dir: string): string[] {
@@ -26,7 +21,6 @@ export function modulesIn(dir: string): string[] {
 
 function buildWorker(): string {
   mkdirSync(join(ROOT, "build", "worker"), { recursive: true });
-  buildKernels();
   const target = bundleDir();
   if (existsSync(join(target, CONFIG_FILE))) return target;
   const draft = `${target}.${process.pid}`;
@@ -44,6 +38,7 @@ function buildWorker(): string {
 function runNode(args: readonly string[]): void {
   const env = {
     ...process.env,
+    PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`,
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_LOG_PATH: join(ROOT, "build", "wrangler-logs"),
     CI: "1",

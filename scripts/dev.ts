@@ -1,9 +1,7 @@
 /** `npm run dev`: wrangler's own development server on wrangler.toml, with Kafka on its `connect` port and reload on change. */
 
 import { spawn } from "node:child_process";
-import { buildKernels } from "./build-worker.ts";
 
-buildKernels();
 const wrangler = ["node_modules/wrangler/bin/wrangler.js", "dev", ...process.argv.slice(2)];
 const child = spawn(process.execPath, wrangler, {
   stdio: "inherit",

@@ -26,8 +26,8 @@ console.log(`seed ${values.seed}; broker ${values.bootstrap ?? kedge?.kafka}`);
 const startedAt = performance.now();
 
 function progress(report: FuzzReport): void {
-  watch?.afterBatch();
-  if (report.sent % PROGRESS_FRAMES === 0) console.log(`${report.sent} frames, ${JSON.stringify(report.outcomes)}`);
+  watch?.afterBatch(report.sent);
+  if (report.sent % PROGRESS_FRAMES === 0) console.log(`${report.sent} frames, connections ${JSON.stringify(report.outcomes)}`);
 }
 
 try {

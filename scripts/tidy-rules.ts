@@ -119,8 +119,9 @@ function isBootstrap(path: string): boolean {
   return path.endsWith(".mjs");
 }
 
+/** A path below one of the top folders, or the target of a link. `NN` and `NNNN` stand for numbers yet to come. */
 const DOC_PATH =
-  /`((?:assembly|bench|cli|docs|examples|scripts|src|test|worker)\/[\w./-]*|[A-Za-z][\w-]*\.(?:md|toml|ts|json))`|\]\((?!https?:|#)([^)\s#]+)/g;
+  /`((?:assembly|bench|cli|docs|examples|scripts|src|test|worker)\/(?![^`]*NN)[\w./-]*)`|\]\((?!https?:|#)([^)\s#]+)/g;
 
 /** Every path that a document names must be there. */
 function deadPaths({ path, text }: SourceFile, all: ReadonlySet<string>): Problem[] {

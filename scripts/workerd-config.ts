@@ -14,6 +14,7 @@ interface WranglerConfig {
 const NOT_FOR_WORKERD = [
   "$schema",
   "main",
+  "build",
   "connect",
   "dev",
   "rules",

@@ -1,4 +1,5 @@
 import { brokerIdOf } from "#cluster/alter-configs.ts";
+import { quoted } from "#cluster/limits.ts";
 import { type AlterConfigsOutcome, type ConfigResource, ConfigResourceType } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Broker } from "./broker.ts";
@@ -21,6 +22,6 @@ function isOwn(broker: Broker, { resourceType, resourceName }: ConfigResource): 
 }
 
 function notThisBroker(broker: Broker, { resourceType, resourceName }: ConfigResource): AlterConfigsOutcome {
-  const errorMessage = `This is broker ${broker.brokerId}; send changes of broker '${resourceName}' to that one.`;
+  const errorMessage = `This is broker ${broker.brokerId}; send changes of broker ${quoted(resourceName)} to that one.`;
   return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage, resourceType, resourceName };
 }

@@ -150,6 +150,11 @@ export class Broker {
     return this.#logs.committed();
   }
 
+  /** Bytes that were appended and are not durable yet. */
+  get stagedBytes(): number {
+    return this.#logs.stagedBytes;
+  }
+
   /** Parks until one of the logs has changed; false at the deadline, or when the client has gone. */
   async parkFetch(logs: readonly PartitionLog[], deadlineMs: number, peer: Peer): Promise<boolean> {
     const waitMs = deadlineMs - this.clock.nowMs();

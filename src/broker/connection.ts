@@ -1,3 +1,4 @@
+import { MAX_STAGED_BYTES } from "#log/limits.ts";
 import { ApiKey } from "#protocol/api-keys.ts";
 import type { Broker } from "./broker.ts";
 import { dispatch, type Outcome } from "./dispatch.ts";
@@ -40,7 +41,11 @@ export class Connection implements Peer {
   }
 
   get hasRoom(): boolean {
-    return this.#running < MAX_REQUESTS_IN_FLIGHT && this.#bytesInFlight < MAX_BYTES_IN_FLIGHT;
+    return (
+      this.#running < MAX_REQUESTS_IN_FLIGHT &&
+      this.#bytesInFlight < MAX_BYTES_IN_FLIGHT &&
+      this.#broker.stagedBytes < MAX_STAGED_BYTES
+    );
   }
 
   onVanish(callback: () => void): () => void {
@@ -73,9 +78,13 @@ export class Connection implements Peer {
   /** Resolves when another frame may be taken, or none will be. */
   async room(): Promise<void> {
     while (!this.hasRoom && !this.#ended) {
-      await new Promise<void>((resolve) => {
-        this.#wakeReader = resolve;
-      });
+      // With acks=0 an answer says nothing about the disk, and other connections fill the same commit.
+      if (this.#broker.stagedBytes >= MAX_STAGED_BYTES) await this.#broker.committed();
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wakeReader = resolve;
+        });
+      }
     }
   }
 

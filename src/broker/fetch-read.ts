@@ -73,6 +73,7 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
     chunks: NOTHING,
   };
   const divergingEpoch = divergence(log, target);
+  if (divergingEpoch === UNKNOWN_EPOCH) return failed(target, ErrorCode.OFFSET_OUT_OF_RANGE, partition);
   if (divergingEpoch !== undefined) return { ...bounds, divergingEpoch };
   const outcome = log.read(target.fetchOffset, {
     maxBytes: Math.max(0, Math.min(target.maxBytes, leftBytes)),
@@ -83,11 +84,14 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
   return { ...bounds, sizeInBytes: outcome.sizeInBytes, chunks: outcome.chunks };
 }
 
+const UNKNOWN_EPOCH = Symbol("an epoch that this log has never seen");
+
 /** Did the client read records of an epoch that ended before its fetch offset here (KIP-595)? */
 function divergence(log: PartitionLog, { lastFetchedEpoch, fetchOffset }: FetchTarget) {
   if (lastFetchedEpoch === NO_EPOCH) return undefined;
   const { leaderEpoch, endOffset } = log.endOffsetForEpoch(lastFetchedEpoch);
-  if (endOffset === NO_OFFSET || (leaderEpoch >= lastFetchedEpoch && endOffset >= fetchOffset)) return undefined;
+  if (endOffset === NO_OFFSET) return UNKNOWN_EPOCH;
+  if (leaderEpoch >= lastFetchedEpoch && endOffset >= fetchOffset) return undefined;
   return { epoch: leaderEpoch, endOffset };
 }
 

@@ -65,11 +65,6 @@ export class Cluster implements ControllerRpc {
     return this.#image.version > sinceVersion ? this.#image : null;
   }
 
-  /** The brokers and configs as the operator says now: what the launcher calls when a port was free to choose. */
-  async setup(setup: ClusterSetup): Promise<void> {
-    await this.#commit(decideBoot(this.#state, setup, this.#ports.random.uuid()), NOBODY);
-  }
-
   createTopics(call: ControllerCall<NewTopic>): Promise<ControllerAnswer<CreateTopicOutcome>> {
     const topicIds = call.items.map(() => this.#ports.random.uuid());
     return this.#answer(call, () => decideCreateTopics(this.#state, call.items, { ...call, topicIds }));

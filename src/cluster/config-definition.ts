@@ -1,3 +1,5 @@
+import { quoted } from "./limits.ts";
+
 /**
  * What a config is: the one row form of the topic and the broker table. Values travel as text, as in Kafka, and are
  * checked and brought into one spelling when they are set; typed views are made by the rooms that use them.
@@ -62,9 +64,9 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?$/;
 export function parseConfigValue(definition: ConfigDefinition, text: string): Parsed {
   if (text.length > MAX_CONFIG_VALUE_CHARS) return problem(definition, "a value of that length", "is too long");
   const canonical = canonicalValue(definition.type, text);
-  if (canonical === null) return problem(definition, `'${text}'`, `is not of type ${definition.type}`);
+  if (canonical === null) return problem(definition, quoted(text), `is not of type ${definition.type}`);
   const complaint = definition.check?.(canonical) ?? null;
-  return complaint === null ? { ok: true, value: canonical } : problem(definition, `'${text}'`, complaint);
+  return complaint === null ? { ok: true, value: canonical } : problem(definition, quoted(text), complaint);
 }
 
 function problem(definition: ConfigDefinition, value: string, complaint: string): Parsed {
@@ -134,7 +136,7 @@ export function oneOf(...values: readonly string[]): Check {
 export function allOf(...values: readonly string[]): Check {
   return (canonical) => {
     const stranger = listOf(canonical).find((item) => !values.includes(item));
-    return stranger === undefined ? null : `contains '${stranger}', which is none of ${values.join(", ")}`;
+    return stranger === undefined ? null : `contains ${quoted(stranger)}, which is none of ${values.join(", ")}`;
   };
 }
 

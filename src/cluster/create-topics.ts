@@ -89,8 +89,10 @@ function createTopic(
   const { pending } = request;
   const nameOutcome = checkName(state, topic.name, pending);
   if (isFailure(nameOutcome)) return nameOutcome;
-  const unset = topic.configs.filter((config) => config.value === null).map((config) => config.name);
-  if (unset.length > 0) return failure(ErrorCode.INVALID_CONFIG, `These configs have no value: ${unset.join(", ")}.`);
+  const unset = topic.configs.find((config) => config.value === null);
+  if (unset !== undefined) {
+    return failure(ErrorCode.INVALID_CONFIG, `The config ${quoted(unset.name)} has no value.`);
+  }
   const configs = checkTopicConfigs(
     Object.fromEntries(topic.configs.map(({ name, value }) => [name, value as string])),
   );

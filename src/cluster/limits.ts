@@ -12,7 +12,7 @@ export const MAX_CONFIGS_PER_RESOURCE = 1_000;
 /** Producer ids are handed to brokers in blocks of this many, as in Kafka. */
 export const PRODUCER_ID_BLOCK_SIZE = 1_000;
 
-/** What can be stored of a topic name inside a sentence for people: names may be as long as a string of the protocol. */
+/** What is repeated of a client's text in a sentence for people: texts may be as long as a string of the protocol. */
 export const MAX_QUOTED_CHARS = 300;
 
 export function quoted(text: string): string {

@@ -40,11 +40,6 @@ export class GroupCommit {
     this.schedule();
   }
 
-  /** Takes back what a member wanted, for one that is no more. */
-  unstage(member: CommitMember): void {
-    this.staged.delete(member);
-  }
-
   /** Resolves when all that has been staged so far is on the disk; rejects when a commit fails. */
   committed(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure.error);

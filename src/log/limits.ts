@@ -16,8 +16,18 @@ export const MIN_ROW_BUFFER_BYTES = 4 << 10;
 /** Rows that are kept in memory after they were written, over all partitions of a broker. */
 export const TAIL_MAX_BYTES = 32 << 20;
 
+/** Beyond so many bytes that aren't on the disk yet a broker stops reading from the connections that bring more. */
+export const MAX_STAGED_BYTES = 32 << 20;
+
 /** Rows that were read back for readers behind the tail, over all partitions of a broker. */
 export const READ_ROWS_MAX_BYTES = 8 << 20;
+
+/** What one miss reads ahead: the rows of a log written record by record are small and many. */
+export const READ_AHEAD_ROWS = 256;
+export const READ_AHEAD_BYTES = 256 << 10;
+
+/** Pieces of a read below this size are joined: a socket takes few large ones faster than many small ones. */
+export const JOIN_BELOW_BYTES = 16 << 10;
 
 /** Buffers of forgotten rows that wait to be used again. */
 export const SPARE_BUFFERS_MAX_BYTES = 8 << 20;
@@ -39,5 +49,5 @@ export const MAX_LEADER_EPOCHS = 4096;
 export const ROW_SEQUENCES = 2 ** 37;
 export const MAX_PARTITION_NUMBER = 2 ** 16 - 1;
 
-/** Rows of a deleted partition that one commit removes: SQLite visits every page of them. */
+/** Rows that nobody reads any more and that one commit removes: SQLite visits every page of them. */
 export const DELETION_SLICE_ROWS = 32;

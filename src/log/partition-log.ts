@@ -1,5 +1,5 @@
 import type { Uuid } from "#bytes/uuid.ts";
-import type { LogCommit, LogStore, PartitionEntry, PartitionRecord, RowRange } from "#ports/log-store.ts";
+import type { LogCommit, LogStore, PartitionEntry, PartitionRecord } from "#ports/log-store.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { stampBatch } from "#records/batch.ts";
 import type { Compression } from "#records/compression.ts";
@@ -13,6 +13,7 @@ import { type ProducerEntry, ProducerState } from "./producer-state.ts";
 import { type ReadBatches, type ReadLimits, readBatches } from "./read.ts";
 import type { RecoveredPartition } from "./recovery.ts";
 import type { RowCache } from "./row-cache.ts";
+import type { RowRemovals } from "./row-removals.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 
 /** What the partitions of one broker share. */
@@ -21,6 +22,7 @@ export interface LogEnvironment {
   readonly compression: Compression;
   readonly cache: RowCache;
   readonly commits: GroupCommit;
+  readonly removals: RowRemovals;
 }
 
 export interface OffsetOutOfRange {
@@ -58,7 +60,6 @@ export class PartitionLog implements CommitMember {
   private rowsSinceSnapshot: number;
   private batchesSinceSnapshot: number;
   private recordDue: boolean;
-  private deletions: RowRange[] = [];
   private lastNowMs = 0;
   private closed = false;
 
@@ -79,10 +80,12 @@ export class PartitionLog implements CommitMember {
     this.recordDue = recovered === null;
     this.rows = new PartitionRows(environment.store, environment.cache, {
       number: entry.number,
-      firstSequence: entry.firstSequence,
+      firstSequence: environment.store.firstSequence(entry.number, state.nextSequence),
       nextSequence: state.nextSequence,
       runningMaxTimestamp: state.runningMaxTimestamp,
     });
+    // Rows before the log start are left from a removal that a restart has interrupted.
+    this.removeRowsBefore(this.startOffset);
     if (this.recordDue) environment.commits.stage(this);
   }
 
@@ -195,37 +198,37 @@ export class PartitionLog implements CommitMember {
     if (offset > this.startOffset) {
       this.startOffset = offset;
       this.leaderEpochs.truncateFromStart(offset);
-      const range = this.rows.deleteBefore(offset);
-      if (range.endSequence > range.fromSequence) this.deletions.push(range);
+      this.removeRowsBefore(offset);
       this.recordDue = true;
       this.environment.commits.stage(this);
     }
     return { kind: "deleted", logStartOffset: this.startOffset };
   }
 
-  /** Ends the partition and returns what its store still holds of it. Staged rows are dropped. */
-  close(): PartitionEntry & { readonly endSequence: number } {
-    this.closed = true;
-    this.environment.commits.unstage(this);
-    this.rows.forget();
-    const firstSequence = this.deletions[0]?.fromSequence ?? this.rows.firstSequence;
-    return { ...this.entry(), firstSequence, deleted: true, endSequence: this.rows.nextSequence };
+  private removeRowsBefore(offset: number): void {
+    const range = this.rows.deleteBefore(offset);
+    if (range.endSequence > range.fromSequence) this.environment.removals.add(range);
   }
 
-  private entry(): PartitionEntry {
-    const { number, topicId, partitionIndex } = this;
-    return { number, topicId, partitionIndex, firstSequence: this.rows.firstSequence, deleted: false };
+  /** Ends a deleted partition: staged rows are dropped, stored ones removed, then `onRemoved` is called. */
+  close(onRemoved: () => void): void {
+    const range = this.rows.deleteAll();
+    this.closed = true;
+    this.environment.commits.stage(this);
+    this.environment.removals.add(range, onRemoved);
   }
 
   stageInto(commit: LogCommit): void {
+    if (this.closed) {
+      commit.partitions.push(this.record(NO_SNAPSHOT));
+      return;
+    }
     const rowsBefore = commit.rows.length;
     this.rows.takeStaged(commit.rows);
     this.rowsSinceSnapshot += commit.rows.length - rowsBefore;
     this.committingEndOffset = this.endOffset;
-    for (const range of this.deletions) commit.deletedRows.push(range);
-    this.deletions = [];
     const isDue = this.rowsSinceSnapshot >= SNAPSHOT_EVERY_ROWS || this.batchesSinceSnapshot >= this.snapshotBatches;
-    if (this.recordDue || isDue) commit.partitions.push(this.record());
+    if (this.recordDue || isDue) commit.partitions.push(this.record(this.takeSnapshot()));
   }
 
   /** The more producers a snapshot holds, the rarer it is. */
@@ -234,12 +237,12 @@ export class PartitionLog implements CommitMember {
   }
 
   /** Everything that is staged has been handed to the commit, so memory as it is now is what the rows lead to. */
-  private record(): PartitionRecord {
+  private takeSnapshot(): Uint8Array {
     this.recordDue = false;
     this.rowsSinceSnapshot = 0;
     this.batchesSinceSnapshot = 0;
     this.producers.expire(this.lastNowMs);
-    const snapshot = encodeSnapshot({
+    return encodeSnapshot({
       logStartOffset: this.startOffset,
       logEndOffset: this.endOffset,
       nextSequence: this.rows.nextSequence,
@@ -247,7 +250,11 @@ export class PartitionLog implements CommitMember {
       leaderEpochs: this.leaderEpochs.all,
       producers: [...this.producers.entries()],
     });
-    return { ...this.entry(), snapshot };
+  }
+
+  private record(snapshot: Uint8Array): PartitionRecord {
+    const { number, topicId, partitionIndex, closed } = this;
+    return { number, topicId, partitionIndex, deleted: closed, snapshot };
   }
 
   committed(): void {
@@ -259,6 +266,8 @@ export class PartitionLog implements CommitMember {
 
 const OUT_OF_RANGE: OffsetOutOfRange = { kind: "refused", errorCode: ErrorCode.OFFSET_OUT_OF_RANGE };
 const CLOSED = { kind: "refused", errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION } as const;
+
+const NO_SNAPSHOT = new Uint8Array(0);
 
 const EMPTY = {
   logStartOffset: 0,

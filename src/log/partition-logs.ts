@@ -1,12 +1,13 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { Clock } from "#ports/clock.ts";
-import type { LogCommit, LogStore, PartitionEntry } from "#ports/log-store.ts";
+import type { LogStore, PartitionEntry } from "#ports/log-store.ts";
 import type { Compression } from "#records/compression.ts";
-import { type CommitMember, GroupCommit } from "./group-commit.ts";
-import { DELETION_SLICE_ROWS, MAX_PARTITION_NUMBER } from "./limits.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { MAX_PARTITION_NUMBER } from "./limits.ts";
 import { type LogEnvironment, PartitionLog } from "./partition-log.ts";
 import { recover } from "./recovery.ts";
 import { RowCache, type RowCacheLimits } from "./row-cache.ts";
+import { RowRemovals } from "./row-removals.ts";
 
 export interface PartitionLogsOptions {
   readonly store: LogStore;
@@ -32,13 +33,20 @@ export class PartitionLogs {
     const { store, compression, clock } = options;
     this.clock = clock;
     this.commits = new GroupCommit(store, options.onFailed);
-    this.environment = { store, compression, cache: new RowCache(options.cacheLimits), commits: this.commits };
+    const cache = new RowCache(options.cacheLimits);
+    const removals = new RowRemovals(this.commits);
+    this.environment = { store, compression, cache, removals, commits: this.commits };
     for (const entry of store.partitions()) {
       this.usedNumbers.add(entry.number);
       this.nextNumber = Math.max(this.nextNumber, entry.number + 1);
-      if (entry.deleted) this.removeRows(entry, store.nextSequence(entry.number, entry.firstSequence));
+      if (entry.deleted) this.goOnRemoving(entry.number);
       else this.register(entry);
     }
+  }
+
+  /** Bytes that were appended and aren't on the disk yet. The broker holds its connections back when they are many. */
+  get stagedBytes(): number {
+    return this.environment.cache.stagedBytes;
   }
 
   /** The partitions of a topic that are stored here. */
@@ -67,7 +75,7 @@ export class PartitionLogs {
   getOrCreate(topicId: Uuid, partitionIndex: number): PartitionLog {
     const known = this.get(topicId, partitionIndex);
     if (known !== undefined) return known;
-    const entry = { number: this.takeNumber(), topicId, partitionIndex, firstSequence: 0, deleted: false };
+    const entry = { number: this.takeNumber(), topicId, partitionIndex, deleted: false };
     this.register(entry);
     const log = new PartitionLog(this.environment, entry, null);
     this.open.set(entry.number, log);
@@ -102,12 +110,15 @@ export class PartitionLogs {
     partitions?.delete(partitionIndex);
     if (partitions?.size === 0) this.entries.delete(topicId);
     this.open.delete(log.number);
-    const { endSequence, ...entry } = log.close();
-    this.removeRows(entry, endSequence);
+    log.close(() => this.usedNumbers.delete(log.number));
   }
 
-  private removeRows(entry: PartitionEntry, endSequence: number): void {
-    this.commits.stage(new Removal(this.commits, entry, endSequence, () => this.usedNumbers.delete(entry.number)));
+  /** A restart has interrupted the removal of a deleted partition. */
+  private goOnRemoving(number: number): void {
+    const { store, removals } = this.environment;
+    const fromSequence = store.firstSequence(number, 0);
+    const range = { partitionNumber: number, fromSequence, endSequence: store.nextSequence(number, fromSequence) };
+    removals.add(range, () => this.usedNumbers.delete(number));
   }
 
   private register(entry: PartitionEntry): void {
@@ -125,39 +136,3 @@ export class PartitionLogs {
     return number;
   }
 }
-
-/** Removes the rows of a deleted partition, a slice with each commit, and its entry with the last one. */
-class Removal implements CommitMember {
-  private readonly commits: GroupCommit;
-  private readonly entry: PartitionEntry;
-  private readonly endSequence: number;
-  private readonly onRemoved: () => void;
-  private sequence: number;
-
-  constructor(commits: GroupCommit, entry: PartitionEntry, endSequence: number, onRemoved: () => void) {
-    this.commits = commits;
-    this.entry = entry;
-    this.endSequence = endSequence;
-    this.onRemoved = onRemoved;
-    this.sequence = entry.firstSequence;
-  }
-
-  private get isLast(): boolean {
-    return this.sequence >= this.endSequence;
-  }
-
-  stageInto(commit: LogCommit): void {
-    const fromSequence = this.sequence;
-    this.sequence = Math.min(fromSequence + DELETION_SLICE_ROWS, this.endSequence);
-    commit.deletedRows.push({ partitionNumber: this.entry.number, fromSequence, endSequence: this.sequence });
-    if (this.isLast) commit.removedPartitions.push(this.entry.number);
-    else commit.partitions.push({ ...this.entry, firstSequence: this.sequence, snapshot: NO_SNAPSHOT });
-  }
-
-  committed(): void {
-    if (this.isLast) this.onRemoved();
-    else this.commits.stage(this);
-  }
-}
-
-const NO_SNAPSHOT = new Uint8Array(0);

@@ -1,6 +1,6 @@
 import type { LogStore, RowHead, RowRange, StagedRow } from "#ports/log-store.ts";
 import type { IndexedBatch } from "./batch-index.ts";
-import { MAX_ROW_BYTES, ROW_SEQUENCES } from "./limits.ts";
+import { MAX_ROW_BYTES, READ_AHEAD_BYTES, READ_AHEAD_ROWS, ROW_SEQUENCES } from "./limits.ts";
 import { Row } from "./row.ts";
 import { bufferBytesFor } from "./row-buffers.ts";
 import type { RowCache } from "./row-cache.ts";
@@ -33,7 +33,7 @@ export class PartitionRows {
   private runningMax: number;
   private sequence: number;
   /** The row that answered the last search of the store: the next search most often wants it or the one after it. */
-  private lastFound = -1;
+  private lastFound: number;
 
   constructor(store: LogStore, cache: RowCache, bounds: RowBounds) {
     this.store = store;
@@ -42,6 +42,7 @@ export class PartitionRows {
     this.firstSequence = bounds.firstSequence;
     this.sequence = bounds.nextSequence;
     this.runningMax = bounds.runningMaxTimestamp;
+    this.lastFound = bounds.firstSequence;
   }
 
   get nextSequence(): number {
@@ -85,6 +86,7 @@ export class PartitionRows {
     this.sequence += 1;
     this.tail.push(row);
     this.stagedCount += 1;
+    this.cache.addStaged(row);
     this.open = null;
     return row;
   }
@@ -117,14 +119,17 @@ export class PartitionRows {
     if (this.tail.shift() !== row) throw new Error("the oldest row of the cache is not the oldest of its partition");
   }
 
-  /** Forgets all memory of the rows; nothing is deleted. */
-  forget(): void {
-    for (const row of this.tail) this.cache.removeCommitted(row);
+  /** Drops all rows, staged ones too, and returns which of them the store has, or will have after the commit under way. */
+  deleteAll(): RowRange {
+    const range = { partitionNumber: this.number, fromSequence: this.firstSequence, endSequence: this.sequence };
+    for (const row of this.tail) this.cache.remove(row);
     this.tail.length = 0;
     this.stagedCount = 0;
     this.committing = [];
     this.open = null;
     this.cache.removeReadRows(this.number * ROW_SEQUENCES, (this.number + 1) * ROW_SEQUENCES);
+    this.firstSequence = this.sequence;
+    return range;
   }
 
   /**
@@ -215,9 +220,10 @@ export class PartitionRows {
   row(sequence: number): Row {
     const known = this.inMemory(sequence);
     if (known !== undefined) return known;
-    const row = Row.stored(this.store.row(this.number, sequence));
-    this.cache.addReadRow(this.number * ROW_SEQUENCES + sequence, row);
-    return row;
+    const maxRows = Math.min(READ_AHEAD_ROWS, this.tailSequence - sequence);
+    const ahead = this.store.rows(this.number, sequence, { maxRows, maxBytes: READ_AHEAD_BYTES }).map(Row.stored);
+    for (const row of ahead) this.cache.addReadRow(this.number * ROW_SEQUENCES + row.sequence, row);
+    return ahead[0];
   }
 
   private inMemory(sequence: number): Row | undefined {

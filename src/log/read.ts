@@ -1,3 +1,4 @@
+import { JOIN_BELOW_BYTES } from "./limits.ts";
 import type { PartitionRows } from "./partition-rows.ts";
 import type { Row } from "./row.ts";
 
@@ -12,7 +13,7 @@ export interface ReadLimits {
 
 export interface ReadBatches {
   readonly kind: "read";
-  /** Whole batches when put one after the other; views on memory that stays as it is until `release`. */
+  /** Whole batches when put one after the other; on memory that stays as it is until `release`. */
   readonly chunks: Uint8Array[];
   readonly sizeInBytes: number;
   /** The offset after the last batch in `chunks`; the offset asked for when there is none. */
@@ -31,16 +32,39 @@ class Collected implements ReadBatches {
   sizeInBytes = 0;
   nextOffset: number;
   private rows: Row[] = [];
+  private small: Uint8Array[] = [];
+  private smallBytes = 0;
 
   constructor(fromOffset: number) {
     this.nextOffset = fromOffset;
   }
 
   add(row: Row, from: number, end: number): void {
-    this.chunks.push(row.buffer.subarray(from, end));
-    this.sizeInBytes += end - from;
+    const chunk = row.buffer.subarray(from, end);
+    this.sizeInBytes += chunk.length;
+    if (chunk.length < JOIN_BELOW_BYTES) {
+      this.small.push(chunk);
+      this.smallBytes += chunk.length;
+      return;
+    }
+    this.joinSmall();
+    this.chunks.push(chunk);
     row.leases += 1;
     this.rows.push(row);
+  }
+
+  /** Copies the small pieces so far into one. */
+  joinSmall(): void {
+    if (this.small.length === 0) return;
+    const joined = new Uint8Array(this.smallBytes);
+    let at = 0;
+    for (const chunk of this.small) {
+      joined.set(chunk, at);
+      at += chunk.length;
+    }
+    this.chunks.push(joined);
+    this.small = [];
+    this.smallBytes = 0;
   }
 
   release(): void {
@@ -64,6 +88,7 @@ export function readBatches(rows: PartitionRows, fromOffset: number, limits: Rea
     if (!addFromRow(row, first, limits, collected)) break;
     sequence += 1;
   }
+  collected.joinSmall();
   return collected;
 }
 

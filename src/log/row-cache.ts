@@ -14,14 +14,15 @@ export interface TailOwner {
 
 /**
  * The memory for rows of all partitions of a broker: the tail (rows as they were written, the oldest commit goes
- * first) and rows that were read back (the one unused for longest goes first). Staged rows aren't counted here: the
- * broker bounds them by holding back its connections.
+ * first) and rows that were read back (the one unused for longest goes first). Staged rows are only counted: the broker
+ * bounds them by holding back its connections.
  */
 export class RowCache {
   readonly buffers = new RowBuffers();
   private readonly limits: RowCacheLimits;
   private readonly tail = new Map<Row, TailOwner>();
   private tailBytes = 0;
+  private notYetCommittedBytes = 0;
   private readonly readRows = new Map<number, Row>();
   private readRowsBytes = 0;
 
@@ -33,8 +34,18 @@ export class RowCache {
     return this.tailBytes + this.readRowsBytes;
   }
 
-  /** Counts a row that is now on the disk, and lets the oldest go when there are too many. */
+  /** The buffers of rows that aren't on the disk yet. */
+  get stagedBytes(): number {
+    return this.notYetCommittedBytes;
+  }
+
+  addStaged(row: Row): void {
+    this.notYetCommittedBytes += row.buffer.length;
+  }
+
+  /** Takes a row over that is now on the disk, and lets the oldest go when there are too many. */
   addCommitted(row: Row, owner: TailOwner): void {
+    this.notYetCommittedBytes -= row.buffer.length;
     this.tail.set(row, owner);
     this.tailBytes += row.buffer.length;
     while (this.tailBytes > this.limits.tailMaxBytes) this.evictOldest();
@@ -46,6 +57,12 @@ export class RowCache {
       owner.dropOldest(row);
       return;
     }
+  }
+
+  /** Forgets a row of a deleted partition, committed or not. */
+  remove(row: Row): void {
+    if (this.tail.has(row)) this.removeCommitted(row);
+    else this.notYetCommittedBytes -= row.buffer.length;
   }
 
   /** Forgets a row that its owner has deleted or dropped. */
@@ -64,6 +81,7 @@ export class RowCache {
   }
 
   addReadRow(key: number, row: Row): void {
+    this.removeReadRow(key);
     this.readRows.set(key, row);
     this.readRowsBytes += row.buffer.length;
     for (const oldest of this.readRows.keys()) {

@@ -13,14 +13,19 @@ export interface LogStore {
   /** The newest snapshot of a partition. @throws Error when the partition isn't stored. */
   snapshot(partitionNumber: number): Uint8Array;
 
-  /** The last row's sequence + 1, or `fromSequence` when no row at or after it is stored. */
-  nextSequence(partitionNumber: number, fromSequence: number): number;
+  /** The first stored row, or `otherwise` when there is none. */
+  firstSequence(partitionNumber: number, otherwise: number): number;
+  /** The last stored row's sequence + 1, or `otherwise` when there is none. */
+  nextSequence(partitionNumber: number, otherwise: number): number;
   /** The small columns of one row. @throws Error when the row isn't stored. */
   head(partitionNumber: number, sequence: number): RowHead;
   /** The small columns and the batch indexes of at most `limit` rows, by sequence. */
   indexes(partitionNumber: number, fromSequence: number, limit: number): IndexedRow[];
-  /** One whole row. @throws Error when the row isn't stored. */
-  row(partitionNumber: number, sequence: number): LogRow;
+  /**
+   * Whole rows from `fromSequence` on, in order: the first whatever its size, then more until one of the limits is reached.
+   * @throws Error when the first row isn't stored.
+   */
+  rows(partitionNumber: number, fromSequence: number, limits: RowLimits): LogRow[];
   /** The first row at or after `fromSequence` whose `maxTimestamp` is at least `timestamp`, or -1. */
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number;
   /** The largest `maxTimestamp` of the rows in [fromSequence, endSequence), or -1 when there are none. */
@@ -38,8 +43,6 @@ export interface PartitionEntry {
   readonly number: number;
   readonly topicId: Uuid;
   readonly partitionIndex: number;
-  /** The lowest sequence that may still be stored. */
-  readonly firstSequence: number;
   /** True while rows of a deleted partition are being removed; nobody may open it. */
   readonly deleted: boolean;
 }
@@ -47,6 +50,12 @@ export interface PartitionEntry {
 /** What a partition remembers beside its rows. */
 export interface PartitionRecord extends PartitionEntry {
   readonly snapshot: Uint8Array;
+}
+
+export interface RowLimits {
+  readonly maxRows: number;
+  /** No further row is read once the ones before it have so many bytes together. */
+  readonly maxBytes: number;
 }
 
 export interface RowHead {
@@ -86,6 +95,6 @@ export interface LogCommit {
   readonly partitions: PartitionRecord[];
   readonly rows: StagedRow[];
   readonly deletedRows: RowRange[];
-  /** Numbers of partitions whose last rows go with this commit; their numbers become free. */
+  /** Partitions of which nothing is left once this commit has deleted its rows. */
   readonly removedPartitions: number[];
 }

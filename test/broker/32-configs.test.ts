@@ -132,6 +132,45 @@ describe("DescribeConfigs", () => {
   });
 });
 
+describe("limits", () => {
+  it("keep an answer from growing without end", async () => {
+    const { one } = await twoBrokers();
+    const resources = Array.from({ length: 6_000 }, () => ({
+      resourceType: TOPIC,
+      resourceName: "a",
+      configurationKeys: null,
+    }));
+    const { results } = await ask(one, DESCRIBE, 4, { resources });
+    expect(results).toHaveLength(6_000);
+    expect(results[0].errorCode).toBe(0);
+    expect(results[5_999]).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST, configs: [] });
+  });
+
+  it("keep what a client said from coming back in full", async () => {
+    const { one } = await twoBrokers();
+    const long = "x".repeat(32_767);
+    const change = (resourceType: number, resourceName: string, name: string, value: string) => ({
+      resourceType,
+      resourceName,
+      configs: [{ name, configOperation: ConfigOperation.SET, value }],
+    });
+    const resources = [
+      change(TOPIC, "a", long, "1"),
+      change(TOPIC, "a", "retention.ms", long),
+      change(TOPIC, "a", "cleanup.policy", long),
+      change(TOPIC, long, "retention.ms", "1"),
+      change(BROKER, long, "message.max.bytes", "1"),
+      change(BROKER, "1", long, "1"),
+    ];
+    for (const resource of resources) {
+      const { responses } = await ask(one, INCREMENTAL, 0, { resources: [resource] });
+      expect(responses[0].errorCode).not.toBe(0);
+      expect(responses[0].errorMessage?.length).toBeLessThan(1_000);
+    }
+    expect((await describeOne(one, BROKER, long)).errorMessage?.length).toBeLessThan(1_000);
+  });
+});
+
 describe("IncrementalAlterConfigs", () => {
   it.each(versionsOf(incrementalAlterConfigs))(
     "v%i changes topics, its own broker and all brokers",

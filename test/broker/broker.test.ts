@@ -13,8 +13,8 @@ import {
   OffsetForLeaderEpochRequest,
   OffsetForLeaderEpochResponse,
 } from "#protocol/messages/23-offset-for-leader-epoch.ts";
-import { batchOf, CoreCluster, type TestClient, valuesIn } from "#test/doubles/core-cluster.ts";
-import { settle } from "#test/doubles/manual-time.ts";
+import { batchOf, CoreCluster, type TestClient, valuesIn } from "../doubles/core-cluster.ts";
+import { settle } from "../doubles/manual-time.ts";
 
 const V = { produce: 12, produceById: 13, fetch: 12, fetchById: 13, listOffsets: 11, metadata: 13, createTopics: 7 };
 
@@ -130,7 +130,7 @@ describe("a broker", () => {
     const cluster = await CoreCluster.open();
     const client = cluster.connect();
     await createTopic(client, "t");
-    const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 6, { transactionalId: null });
+    const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 5, { transactionalId: null });
     const batch = (sequence: number) => batchOf([`s${sequence}`], { producerId, producerEpoch: 0, baseSequence: sequence });
     for (let sequence = 0; sequence < 7; sequence++) await produce(client, "t", batch(sequence));
     expect(await produce(client, "t", batch(4))).toMatchObject({ errorCode: 0, baseOffset: 4 });

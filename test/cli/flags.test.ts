@@ -40,6 +40,11 @@ describe("flags of npm start", () => {
     expect(parseFlags(["--host", "0.0.0.0"]).advertisedHost).toBe("127.0.0.1");
   });
 
+  it("takes an IPv6 address with and without brackets", () => {
+    expect(parseFlags(["--host", "[::1]"])).toMatchObject({ host: "::1", advertisedHost: "::1" });
+    expect(parseFlags(["--host=[::]"])).toMatchObject({ host: "::", advertisedHost: "127.0.0.1" });
+  });
+
   it.each([
     [["--nope"]],
     [["extra"]],

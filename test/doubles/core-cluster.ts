@@ -12,7 +12,7 @@ import { decodeResponseHeader } from "#protocol/header.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
 import { buildBatch } from "#records/builder.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
-import { MemoryClusterStore } from "#test/cluster/memory-cluster-store.ts";
+import { MemoryClusterStore } from "../cluster/memory-cluster-store.ts";
 import { zlibCodecs } from "#worker/codecs.ts";
 import { ManualTime } from "./manual-time.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";

@@ -6,6 +6,7 @@ import type {
   PartitionEntry,
   PartitionRecord,
   RowHead,
+  RowLimits,
 } from "#ports/log-store.ts";
 
 interface Disk {
@@ -20,7 +21,7 @@ interface Disk {
 export class MemoryLogStore implements LogStore {
   private readonly disk: Disk;
   private readonly records: Map<number, PartitionRecord>;
-  private readonly rows: Map<number, Map<number, LogRow>>;
+  private readonly rowsOf: Map<number, Map<number, LogRow>>;
   /** Commits so far. */
   commits = 0;
   /** What the next commits wait for; a test may hold them back, or reject to let one fail. */
@@ -29,7 +30,7 @@ export class MemoryLogStore implements LogStore {
   constructor(disk: Disk = { records: new Map(), rows: new Map() }) {
     this.disk = disk;
     this.records = disk.records;
-    this.rows = disk.rows;
+    this.rowsOf = disk.rows;
   }
 
   reopened(): MemoryLogStore {
@@ -37,13 +38,13 @@ export class MemoryLogStore implements LogStore {
   }
 
   crashed(): MemoryLogStore {
-    const rows = new Map([...this.rows].map(([number, partition]) => [number, new Map(partition)]));
+    const rows = new Map([...this.rowsOf].map(([number, partition]) => [number, new Map(partition)]));
     return new MemoryLogStore({ records: new Map(this.records), rows });
   }
 
   get rowCount(): number {
     let count = 0;
-    for (const rows of this.rows.values()) count += rows.size;
+    for (const rows of this.rowsOf.values()) count += rows.size;
     return count;
   }
 
@@ -57,8 +58,13 @@ export class MemoryLogStore implements LogStore {
     return record.snapshot.slice();
   }
 
-  nextSequence(partitionNumber: number, fromSequence: number): number {
-    return Math.max(fromSequence, ...this.sequences(partitionNumber).map((sequence) => sequence + 1));
+  firstSequence(partitionNumber: number, otherwise: number): number {
+    return this.sequences(partitionNumber).at(0) ?? otherwise;
+  }
+
+  nextSequence(partitionNumber: number, otherwise: number): number {
+    const last = this.sequences(partitionNumber).at(-1);
+    return last === undefined ? otherwise : last + 1;
   }
 
   head(partitionNumber: number, sequence: number): RowHead {
@@ -76,9 +82,16 @@ export class MemoryLogStore implements LogStore {
       }));
   }
 
-  row(partitionNumber: number, sequence: number): LogRow {
-    const row = this.stored(partitionNumber, sequence);
-    return { ...row, index: row.index.slice(), bytes: row.bytes.slice() };
+  rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
+    const rows: LogRow[] = [];
+    let sizeInBytes = 0;
+    for (let sequence = fromSequence; rows.length === 0 || sizeInBytes < maxBytes; sequence++) {
+      if (rows.length === maxRows || (rows.length > 0 && !this.rowsOf.get(partitionNumber)?.has(sequence))) break;
+      const row = this.stored(partitionNumber, sequence);
+      rows.push({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
+      sizeInBytes += row.bytes.length;
+    }
+    return rows;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
@@ -96,13 +109,13 @@ export class MemoryLogStore implements LogStore {
   }
 
   private stored(partitionNumber: number, sequence: number): LogRow {
-    const row = this.rows.get(partitionNumber)?.get(sequence);
+    const row = this.rowsOf.get(partitionNumber)?.get(sequence);
     if (row === undefined) throw new Error(`row ${sequence} of partition ${partitionNumber} isn't stored`);
     return row;
   }
 
   private sequences(partitionNumber: number): number[] {
-    return [...(this.rows.get(partitionNumber)?.keys() ?? [])].sort((a, b) => a - b);
+    return [...(this.rowsOf.get(partitionNumber)?.keys() ?? [])].sort((a, b) => a - b);
   }
 
   async commit(commit: LogCommit): Promise<void> {
@@ -117,14 +130,14 @@ export class MemoryLogStore implements LogStore {
   private apply(commit: LogCommit): void {
     for (const record of commit.partitions) this.records.set(record.number, record);
     for (const { partitionNumber, ...row } of commit.rows) {
-      const rows = this.rows.get(partitionNumber) ?? new Map<number, LogRow>();
+      const rows = this.rowsOf.get(partitionNumber) ?? new Map<number, LogRow>();
       if (rows.has(row.sequence))
         throw new Error(`row ${row.sequence} of partition ${partitionNumber} is there already`);
-      this.rows.set(partitionNumber, rows.set(row.sequence, row));
+      this.rowsOf.set(partitionNumber, rows.set(row.sequence, row));
     }
     for (const { partitionNumber, fromSequence, endSequence } of commit.deletedRows) {
       for (let sequence = fromSequence; sequence < endSequence; sequence++) {
-        this.rows.get(partitionNumber)?.delete(sequence);
+        this.rowsOf.get(partitionNumber)?.delete(sequence);
       }
     }
     for (const number of commit.removedPartitions) this.records.delete(number);

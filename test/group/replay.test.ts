@@ -158,7 +158,7 @@ class World {
         this.play({ kind: "join", client: one, isStatic: one % 4 > 1, protocols: "ab", isFresh: false });
       }
     }
-    this.advance(5_000);
+    this.advance(0);
     for (let one = group; one < CLIENTS; one += GROUPS.length) this.play({ kind: "sync", client: one });
   }
 

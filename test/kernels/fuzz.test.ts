@@ -57,7 +57,8 @@ const change: fc.Arbitrary<Change> = fc.oneof(
         concat(b, tail),
   ),
 );
-const changes = fc.array(change, { maxLength: 4 });
+/** Every other stream stays sound. */
+const changes = fc.oneof(fc.constant([]), fc.array(change, { minLength: 1, maxLength: 4 }));
 
 function damaged(stream: Uint8Array, how: readonly Change[]): Uint8Array {
   return how.reduce((bytes, next) => next(bytes), stream);

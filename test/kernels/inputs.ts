@@ -49,6 +49,11 @@ export function samples(): Uint8Array[] {
     ...lengths.map((length) => new Uint8Array(length).fill(7)),
     // Matches at each short distance, which overlap what they copy.
     ...Array.from({ length: 20 }, (_, period) => Uint8Array.from({ length: 300 }, (_, at) => at % (period + 1))),
+    // Matches that end at each place within a vector, before bytes that also repeat.
+    ...Array.from({ length: 40 }, (_, at) =>
+      concat(noise(16), noise(16), noise(at), noise(9, 5), noise(16), noise(16), noise(at), TEXT),
+    ),
+    ...Array.from({ length: 40 }, (_, at) => concat(new Uint8Array(60), noise(at), new Uint8Array(60 + at), noise(40))),
     TEXT,
     noise(140_000),
     concat(noise(70_000), noise(70_000)),

@@ -58,6 +58,19 @@ describe("group commit", () => {
     expect(log.highWatermark).toBe(3);
   });
 
+  it("counts what isn't on the disk yet", async () => {
+    const logs = openLogs(new MemoryLogStore());
+    appendOne(logs.getOrCreate(TOPIC, 0), { values: ["x".repeat(100_000)] });
+    appendOne(logs.getOrCreate(TOPIC, 1), { values: ["x".repeat(100_000)] });
+    expect(logs.stagedBytes).toBe(2 * 131_072);
+    await logs.deleteTopic(TOPIC);
+    expect(logs.stagedBytes).toBe(0);
+    appendOne(logs.getOrCreate(OTHER_TOPIC, 0), { values: ["x"] });
+    expect(logs.stagedBytes).toBe(4096);
+    await logs.committed();
+    expect(logs.stagedBytes).toBe(0);
+  });
+
   it("lets committed() wait for exactly what was staged before", async () => {
     const store = new MemoryLogStore();
     const { release } = gate(store);

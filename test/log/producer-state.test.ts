@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { MAX_LEADER_EPOCHS, MAX_PRODUCERS, PRODUCER_ID_EXPIRATION_MS } from "#log/limits.ts";
+import { DEDUPLICATION_WINDOW, ProducerState } from "#log/producer-state.ts";
+import { decodeSnapshot, encodeSnapshot } from "#log/snapshot.ts";
 import { ErrorCode, errorName } from "#protocol/errors.ts";
+import { readBatchHeader } from "#records/batch.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
 import { append, batchOf, openLogs, TOPIC } from "./setup.ts";
 
@@ -187,5 +191,47 @@ describe("idempotent producers", () => {
     };
     expect([write(1, 0), write(1, 0), write(1, 9)]).toEqual([0, 1, 2]);
     expect(write(0, 0)).toBe(ErrorCode.INVALID_PRODUCER_EPOCH);
+  });
+
+  it("forgets the producer that has been silent for longest when there are too many, and all that are silent too long", () => {
+    const state = new ProducerState();
+    const write = (producerId: number, nowMs: number) =>
+      state.replay(
+        { ...readBatchHeader(batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence: 0 }), 0) },
+        nowMs,
+      );
+    for (let producerId = 0; producerId < MAX_PRODUCERS; producerId++) write(producerId, producerId);
+    write(0, MAX_PRODUCERS);
+    write(MAX_PRODUCERS, MAX_PRODUCERS + 1);
+    const known = () => [...state.entries()].map(({ producerId }) => producerId);
+    expect([known().length, known()[0], known().includes(0), known().includes(1)]).toEqual([
+      MAX_PRODUCERS,
+      2,
+      true,
+      false,
+    ]);
+    state.expire(MAX_PRODUCERS + PRODUCER_ID_EXPIRATION_MS);
+    expect(known()).toEqual([MAX_PRODUCERS]);
+  });
+
+  it("fits a full snapshot into a row", () => {
+    const batches = Array.from({ length: DEDUPLICATION_WINDOW }, () => ({
+      lastSequence: 1,
+      lastOffset: 1,
+      lastOffsetDelta: 0,
+      timestamp: 1,
+    }));
+    const entry = { producerEpoch: 1, lastTimestamp: 1, lastSeenMs: 1, batches };
+    const snapshot = encodeSnapshot({
+      logStartOffset: 0,
+      logEndOffset: 0,
+      nextSequence: 0,
+      runningMaxTimestamp: 0,
+      leaderEpochs: Array.from({ length: MAX_LEADER_EPOCHS }, (_, epoch) => ({ epoch, startOffset: epoch })),
+      producers: Array.from({ length: MAX_PRODUCERS }, (_, producerId) => ({ ...entry, producerId })),
+    });
+    // A row of a Durable Object takes 2 MB.
+    expect(snapshot.length).toBeLessThan(1_900_000);
+    expect(decodeSnapshot(snapshot).producers[MAX_PRODUCERS - 1]).toEqual({ ...entry, producerId: MAX_PRODUCERS - 1 });
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
-import { appendOne, join, openLogs, readValues, TINY_CACHE, TOPIC } from "./setup.ts";
+import { appendOne, join, openLogs, readValues, TOPIC } from "./setup.ts";
 
 /** Ten batches of two records each, of equal size, in four rows. */
 async function filled(): Promise<{ log: PartitionLog; batchBytes: number }> {
@@ -16,6 +16,10 @@ async function filled(): Promise<{ log: PartitionLog; batchBytes: number }> {
   const outcome = log.read(0, { maxBytes: 1, upperBound: 20, minOneMessage: true });
   return { log, batchBytes: outcome.kind === "read" ? outcome.sizeInBytes : 0 };
 }
+
+/** More than is joined with its neighbours; and a tail for three rows of it. */
+const LARGE = "x".repeat(20_000);
+const THREE_ROWS = { tailMaxBytes: 3 * 32_768, readRowsMaxBytes: 4096 };
 
 interface Limits {
   readonly maxBytes?: number;
@@ -81,31 +85,61 @@ describe("reading a log", () => {
     }
   });
 
-  it("leaves bytes that are still looked at alone, whatever happens to their rows", async () => {
-    const logs = openLogs(new MemoryLogStore(), TINY_CACHE);
+  it("joins small pieces, and leaves large ones where they are", async () => {
+    const logs = openLogs(new MemoryLogStore());
     const log = logs.getOrCreate(TOPIC, 0);
-    appendOne(log, { values: ["kept"] });
+    for (const value of ["a", "b", LARGE, "c", "d", "e"]) {
+      appendOne(log, { values: [value] });
+      await logs.committed();
+    }
+    const { chunks } = read(log, 0, { maxBytes: 1 << 20 });
+    expect(chunks).toHaveLength(3);
+    expect(readValues(log, 0).map(({ value }) => value)).toEqual(["a", "b", LARGE, "c", "d", "e"]);
+  });
+
+  it("reads many small rows with few questions to the store", async () => {
+    const store = new MemoryLogStore();
+    const logs = openLogs(store, { tailMaxBytes: 4096, readRowsMaxBytes: 1 << 20 });
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (let i = 0; i < 600; i++) {
+      appendOne(log, { values: [`${i}`] });
+      await logs.committed();
+    }
+    let questions = 0;
+    const rows = store.rows.bind(store);
+    store.rows = (...args) => {
+      questions += 1;
+      return rows(...args);
+    };
+    expect(readValues(log, 0)).toHaveLength(600);
+    expect(questions).toBe(3);
+  });
+
+  it("leaves bytes that are still looked at alone, whatever happens to their rows", async () => {
+    const logs = openLogs(new MemoryLogStore(), THREE_ROWS);
+    const log = logs.getOrCreate(TOPIC, 0);
+    appendOne(log, { values: [LARGE] });
     await logs.committed();
     const { chunks } = read(log, 0);
     const before = join(chunks);
     for (let i = 0; i < 20; i++) {
-      appendOne(log, { values: [`later ${i}`] });
+      appendOne(log, { values: [`later ${i}`.padEnd(LARGE.length)] });
       await logs.committed();
     }
     expect(join(chunks)).toEqual(before);
   });
 
   it("uses the memory of a released read again", async () => {
-    const logs = openLogs(new MemoryLogStore(), TINY_CACHE);
+    const logs = openLogs(new MemoryLogStore(), THREE_ROWS);
     const log = logs.getOrCreate(TOPIC, 0);
-    appendOne(log, { values: ["first"] });
+    appendOne(log, { values: [LARGE] });
     await logs.committed();
     const outcome = read(log, 0);
     const { buffer } = outcome.chunks[0];
     outcome.release();
     const buffers: unknown[] = [];
     for (let i = 0; i < 20; i++) {
-      appendOne(log, { values: [`later ${i}`] });
+      appendOne(log, { values: [`later ${i}`.padEnd(LARGE.length)] });
       await logs.committed();
       buffers.push(read(log, i + 1).chunks[0].buffer);
     }

@@ -7,7 +7,7 @@ import type { LogStore } from "#ports/log-store.ts";
 import { type BatchOptions, buildBatch } from "#records/builder.ts";
 import type { Compression } from "#records/compression.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
-import { zlibCodecs } from "../../worker/codecs.ts";
+import { zlibCodecs } from "#worker/codecs.ts";
 
 export const compression: Compression = { kernels: referenceKernels, codecs: zlibCodecs };
 export const TOPIC = "AAAAAAAAAAAAAAAAAAAAAQ";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { MAX_ROW_BYTES, SNAPSHOT_EVERY_ROWS } from "#log/limits.ts";
+import { DELETION_SLICE_ROWS, MAX_ROW_BYTES, SNAPSHOT_EVERY_ROWS } from "#log/limits.ts";
 import type { PartitionLogs } from "#log/partition-logs.ts";
 import type { LogStore } from "#ports/log-store.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -225,6 +225,37 @@ export const logStoreCases: readonly LogStoreCase[] = [
     },
   },
   {
+    name: "removes deleted rows in slices, and goes on where a restart has interrupted it",
+    async run(open) {
+      const logs = openLogs(open());
+      const log = logs.getOrCreate(TOPIC, 0);
+      for (let i = 0; i < 150; i++) {
+        appendOne(log, { values: [`${i}`] });
+        await logs.committed();
+      }
+      const store = open();
+      const slices: number[] = [];
+      const commit = store.commit.bind(store);
+      store.commit = (next) => {
+        slices.push(next.deletedRows.reduce((sum, range) => sum + range.endSequence - range.fromSequence, 0));
+        // The disk goes away after the second slice.
+        return slices.length > 2 ? Promise.reject(new Error("gone")) : commit(next);
+      };
+      const deleting = openLogs(store);
+      deleting.getOrCreate(TOPIC, 0).deleteRecordsBefore(140);
+      await deleting.committed();
+      await expect(deleting.committed()).resolves.toBeUndefined();
+      await expect(deleting.committed()).rejects.toThrow("gone");
+      expect(slices).toEqual([DELETION_SLICE_ROWS, DELETION_SLICE_ROWS, DELETION_SLICE_ROWS]);
+      const restarted = openLogs(open());
+      expect(readAll(restarted.getOrCreate(TOPIC, 0)).map(({ offset }) => offset)[0]).toBe(140);
+      expect(open().firstSequence(0, -1)).toBe(2 * DELETION_SLICE_ROWS);
+      for (let slice = 0; slice < 4; slice++) await restarted.committed();
+      expect(open().firstSequence(0, -1)).toBe(140);
+      expect(readAll(restarted.getOrCreate(TOPIC, 0))).toHaveLength(10);
+    },
+  },
+  {
     name: "answers its own small questions",
     async run(open) {
       const store = open();
@@ -238,7 +269,7 @@ export const logStoreCases: readonly LogStoreCase[] = [
         index: new Uint8Array(48),
         bytes: new Uint8Array([partitionNumber, sequence]),
       });
-      const record = { number: 65_535, topicId: TOPIC, partitionIndex: 3, firstSequence: 4, deleted: false };
+      const record = { number: 65_535, topicId: TOPIC, partitionIndex: 3, deleted: false };
       await store.commit({
         partitions: [{ ...record, snapshot: new Uint8Array([1, 2, 3]) }],
         rows: [row(7, 4, 40), row(7, 5, 90), row(7, 6, 60), row(65_535, 4, NOW_MS)],
@@ -248,7 +279,16 @@ export const logStoreCases: readonly LogStoreCase[] = [
       expect(store.partitions()).toEqual([record]);
       expect(store.snapshot(65_535)).toEqual(new Uint8Array([1, 2, 3]));
       expect([store.nextSequence(7, 0), store.nextSequence(6, 2), store.nextSequence(65_535, 4)]).toEqual([7, 2, 5]);
-      expect(store.row(65_535, 4).bytes).toEqual(new Uint8Array([255, 4]));
+      expect([store.firstSequence(7, 0), store.firstSequence(6, 2), store.firstSequence(65_535, 0)]).toEqual([4, 2, 4]);
+      const rows = (from: number, maxRows: number, maxBytes: number) =>
+        store.rows(7, from, { maxRows, maxBytes }).map(({ sequence, bytes }) => [sequence, ...bytes]);
+      expect(rows(5, 9, 9)).toEqual([
+        [5, 7, 5],
+        [6, 7, 6],
+      ]);
+      expect([rows(4, 2, 9).length, rows(4, 9, 3).length, rows(4, 9, 2).length, rows(4, 9, 0).length]).toEqual([
+        2, 2, 1, 1,
+      ]);
       expect(store.head(7, 5)).toEqual({
         sequence: 5,
         baseOffset: 50,
@@ -266,7 +306,7 @@ export const logStoreCases: readonly LogStoreCase[] = [
       expect([store.maxTimestamp(7, 4, 7), store.maxTimestamp(7, 4, 5), store.maxTimestamp(7, 7, 9)]).toEqual([
         90, 40, -1,
       ]);
-      expect(() => store.row(7, 7)).toThrow();
+      expect(() => rows(7, 1, 1)).toThrow();
       expect(() => store.snapshot(7)).toThrow();
       const deletedRows = [{ partitionNumber: 7, fromSequence: 4, endSequence: 6 }];
       await store.commit({ partitions: [], rows: [], deletedRows, removedPartitions: [65_535] });

@@ -1,8 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { SqlLogStore } from "../../worker/storage/sql-log-store.ts";
-import { openTables, STORED_FORMAT_VERSION } from "../../worker/storage/tables.ts";
+import { SqlLogStore } from "#worker/storage/sql-log-store.ts";
+import { openTables, STORED_FORMAT_VERSION } from "#worker/storage/tables.ts";
 import { logStoreCases } from "./log-store-cases.ts";
 
 /** Runs in the storage of an object of its own. */

@@ -47,6 +47,8 @@ export class FrameReader {
   readonly #source: ReadableStreamBYOBReader;
   readonly #budget: ReceiveBudget;
   #buffer: ArrayBuffer;
+  /** What the budget gave. A read that fails keeps the buffer that was brought, so its length can't tell. */
+  #takenBytes = MIN_BUFFER_BYTES;
   #start = 0;
   #end = 0;
 
@@ -83,7 +85,8 @@ export class FrameReader {
   }
 
   close(): void {
-    this.#budget.give(this.#buffer.byteLength);
+    this.#budget.give(this.#takenBytes);
+    this.#takenBytes = 0;
     this.#buffer = new ArrayBuffer(0);
   }
 
@@ -126,6 +129,7 @@ export class FrameReader {
     const next = new ArrayBuffer(capacity);
     new Uint8Array(next).set(new Uint8Array(this.#buffer, this.#start, this.#end - this.#start));
     if (grown < 0) this.#budget.give(-grown);
+    this.#takenBytes = capacity;
     this.#buffer = next;
     this.#end -= this.#start;
     this.#start = 0;

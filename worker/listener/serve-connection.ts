@@ -15,7 +15,9 @@ export async function serveConnection(socket: Socket, broker: Broker, budget: Re
   const source = socket.readable.getReader({ mode: "byob" }) as ReadableStreamBYOBReader;
   const writing = writeAnswers(socket.writable.getWriter(), connection).finally(() => {
     connection.end();
-    return source.cancel().catch(() => undefined);
+    // Neither is waited for: with a read under way `cancel` never settles. Closing the socket is what ends that read.
+    source.cancel().catch(() => undefined);
+    socket.close().catch(() => undefined);
   });
   try {
     await readFrames(source, budget, connection);

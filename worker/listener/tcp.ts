@@ -12,6 +12,8 @@ export async function pipeToBroker(socket: Socket, env: Env): Promise<void> {
   const broker = brokers.find((candidate) => candidate.port === port) ?? brokers[0];
   const stub = env.BROKER.get(env.BROKER.idFromName(`broker-${broker.id}`));
   const upstream = stub.connect({ hostname: hostOf(remoteAddress), port: portOf(remoteAddress) });
+  // A socket that breaks says so here as well; nobody needs to hear it twice.
+  for (const end of [socket, upstream]) end.closed.catch(() => undefined);
   // Either direction that ends ends the other: pipeTo closes or aborts its far side, and a broken pipe is no error here.
   await Promise.allSettled([
     socket.readable.pipeTo(upstream.writable),

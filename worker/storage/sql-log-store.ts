@@ -7,6 +7,7 @@ import type {
   PartitionEntry,
   PartitionRecord,
   RowHead,
+  RowLimits,
   RowRange,
   StagedRow,
 } from "#ports/log-store.ts";
@@ -25,7 +26,6 @@ type PartitionColumns = {
   number: number;
   topic_id: string;
   partition_index: number;
-  first_sequence: number;
   deleted: number;
 };
 
@@ -44,14 +44,11 @@ export class SqlLogStore implements LogStore {
   }
 
   partitions(): PartitionEntry[] {
-    const rows = this.sql.exec<PartitionColumns>(
-      "SELECT number, topic_id, partition_index, first_sequence, deleted FROM partitions",
-    );
+    const rows = this.sql.exec<PartitionColumns>("SELECT number, topic_id, partition_index, deleted FROM partitions");
     return rows.toArray().map((row) => ({
       number: row.number,
       topicId: row.topic_id,
       partitionIndex: row.partition_index,
-      firstSequence: row.first_sequence,
       deleted: row.deleted === 1,
     }));
   }
@@ -61,13 +58,22 @@ export class SqlLogStore implements LogStore {
     return new Uint8Array(this.sql.exec<{ snapshot: ArrayBuffer }>(sql, partitionNumber).one().snapshot);
   }
 
-  nextSequence(partitionNumber: number, fromSequence: number): number {
-    const last = this.first<{ id: number }>(
-      "SELECT id FROM log_rows WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
-      rowId(partitionNumber, fromSequence),
+  firstSequence(partitionNumber: number, otherwise: number): number {
+    const found = this.first<{ id: number }>(
+      "SELECT id FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+      rowId(partitionNumber, 0),
       rowId(partitionNumber + 1, 0),
     );
-    return last === undefined ? fromSequence : sequenceOf(last.id) + 1;
+    return found === undefined ? otherwise : sequenceOf(found.id);
+  }
+
+  nextSequence(partitionNumber: number, otherwise: number): number {
+    const found = this.first<{ id: number }>(
+      "SELECT id FROM log_rows WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+      rowId(partitionNumber, 0),
+      rowId(partitionNumber + 1, 0),
+    );
+    return found === undefined ? otherwise : sequenceOf(found.id) + 1;
   }
 
   head(partitionNumber: number, sequence: number): RowHead {
@@ -85,10 +91,22 @@ export class SqlLogStore implements LogStore {
     return rows.toArray().map((row) => ({ ...headOf(row), index: new Uint8Array(row.batches) }));
   }
 
-  row(partitionNumber: number, sequence: number): LogRow {
-    const sql = `SELECT ${HEAD}, batches, bytes FROM log_rows WHERE id = ?`;
-    const row = this.sql.exec<RowColumns>(sql, rowId(partitionNumber, sequence)).one();
-    return { ...headOf(row), index: new Uint8Array(row.batches), bytes: new Uint8Array(row.bytes) };
+  rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
+    const cursor = this.sql.exec<RowColumns>(
+      `SELECT ${HEAD}, batches, bytes FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`,
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber + 1, 0),
+      maxRows,
+    );
+    const rows: LogRow[] = [];
+    let sizeInBytes = 0;
+    for (const row of cursor) {
+      rows.push({ ...headOf(row), index: new Uint8Array(row.batches), bytes: new Uint8Array(row.bytes) });
+      sizeInBytes += row.bytes.byteLength;
+      if (sizeInBytes >= maxBytes) break;
+    }
+    if (rows[0]?.sequence !== fromSequence) throw new Error(`partition ${partitionNumber} lacks row ${fromSequence}`);
+    return rows;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
@@ -127,12 +145,10 @@ export class SqlLogStore implements LogStore {
 
   private writePartition(record: PartitionRecord): void {
     this.sql.exec(
-      `INSERT OR REPLACE INTO partitions (number, topic_id, partition_index, first_sequence, deleted, snapshot)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      "INSERT OR REPLACE INTO partitions (number, topic_id, partition_index, deleted, snapshot) VALUES (?, ?, ?, ?, ?)",
       record.number,
       record.topicId,
       record.partitionIndex,
-      record.firstSequence,
       record.deleted ? 1 : 0,
       record.snapshot,
     );

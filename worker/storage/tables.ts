@@ -4,7 +4,7 @@
  * | table | key | holds | owner | lifetime |
  * |---|---|---|---|---|
  * | `stored_format` | always 1 | the version of the tables below | BrokerObject | the object's |
- * | `partitions` | the partition's number | topic id, partition index, first row, snapshot (`src/log/snapshot.ts`) | `PartitionLogs` | the partition's, then until its rows are removed |
+ * | `partitions` | the partition's number | topic id, partition index, snapshot (`src/log/snapshot.ts`) | `PartitionLogs` | the partition's, then until its rows are removed |
  * | `log_rows` | number * 2^37 + row sequence | batches as on the wire, and their index (`src/log/batch-index.ts`) | `PartitionRows` | until DeleteRecords or the end of the partition passes them |
  *
  * Keys are integers of rowid tables (design.md section 8): inserts are twice as fast as with any other key, and rows of one
@@ -23,7 +23,6 @@ export const BROKER_TABLES = [
      number INTEGER PRIMARY KEY,
      topic_id TEXT NOT NULL,
      partition_index INTEGER NOT NULL,
-     first_sequence INTEGER NOT NULL,
      deleted INTEGER NOT NULL,
      snapshot BLOB NOT NULL
    ) STRICT`,

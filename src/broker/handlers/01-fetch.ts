@@ -23,6 +23,9 @@ export const MAX_FETCH_WAIT_MS = 5 * 60_000;
 const FIRST_VERSION_BY_TOPIC_ID = 13;
 const READ_COMMITTED = 1;
 
+/** The errors whose answers Kafka makes without looking at the isolation level. */
+const UNKNOWN: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID]);
+
 export const fetch = handler({
   request: FetchRequest,
   response: FetchResponse,
@@ -124,7 +127,7 @@ function partitionAnswer(read: PartitionRead, isolationLevel: number) {
     logStartOffset: read.logStartOffset,
     divergingEpoch: read.divergingEpoch,
     currentLeader: currentLeader(read.errorCode, read.partition),
-    abortedTransactions: isolationLevel === READ_COMMITTED ? [] : null,
+    abortedTransactions: isolationLevel === READ_COMMITTED || UNKNOWN.has(read.errorCode) ? [] : null,
     records: read.chunks,
   };
 }

@@ -20,8 +20,10 @@ const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 const EARLIEST_PENDING_UPLOAD = -6;
 
-/** From which version on a request may ask for this. */
+/** From which version on a request may ask for this; other negative timestamps mean nothing. */
 const FIRST_VERSION: ReadonlyMap<number, number> = new Map([
+  [LATEST, 0],
+  [EARLIEST, 0],
   [MAX_TIMESTAMP, 7],
   [EARLIEST_LOCAL, 8],
   [LATEST_TIERED, 9],
@@ -40,31 +42,32 @@ export const listOffsets = handler({
   max: 11,
   handle({ broker, apiVersion }, request) {
     const committedOnly = request.isolationLevel === READ_COMMITTED;
-    const asked = new Map<string, number>();
-    for (const { name, partitions } of request.topics) {
-      for (const { partitionIndex } of partitions) {
-        const key = `${partitionIndex}/${name}`;
-        asked.set(key, (asked.get(key) ?? 0) + 1);
-      }
-    }
     return {
       topics: request.topics.map(({ name, partitions }) => {
         const topic = broker.cluster.topicByName(name);
         return {
           name,
-          partitions: partitions.map((question) => {
-            const { partitionIndex } = question;
-            // Kafka refuses a partition that is asked for twice.
-            if ((asked.get(`${partitionIndex}/${name}`) ?? 0) > 1) {
-              return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
-            }
-            return answer(broker, topic, question, { apiVersion, committedOnly });
-          }),
+          partitions: [...questionsByPartition(partitions)].map(([partitionIndex, question]) =>
+            question === TWICE
+              ? { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
+              : answer(broker, topic, question, { apiVersion, committedOnly }),
+          ),
         };
       }),
     };
   },
 });
+
+const TWICE = Symbol("asked for twice");
+
+/** A partition that is asked for twice is refused, in one answer. */
+function questionsByPartition(partitions: readonly PartitionQuestion[]): Map<number, PartitionQuestion | typeof TWICE> {
+  const questions = new Map<number, PartitionQuestion | typeof TWICE>();
+  for (const question of partitions) {
+    questions.set(question.partitionIndex, questions.has(question.partitionIndex) ? TWICE : question);
+  }
+  return questions;
+}
 
 interface Asking {
   readonly apiVersion: number;
@@ -78,7 +81,7 @@ function answer(broker: Broker, topic: TopicImage | undefined, question: Partiti
   const partition = topic?.partitions[partitionIndex];
   const errorCode = fence(partition, currentLeaderEpoch);
   if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
-  if (timestamp < 0 && asking.apiVersion < (FIRST_VERSION.get(timestamp) ?? 0)) {
+  if (timestamp < 0 && asking.apiVersion < (FIRST_VERSION.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
     return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
   }
   return { partitionIndex, errorCode, ...find(log, timestamp, asking.committedOnly) };

@@ -1,10 +1,11 @@
 // DescribeGroups (15), versions 0-6. Classic groups with their members; a group that isn't there is Dead, from version 6 on with
 // GROUP_ID_NOT_FOUND and a sentence.
-// Departures from Kafka: the answer keeps the order of the request; there are no authorised operations while there are no ACLs.
+// Departures from Kafka: the answer keeps the order of the request.
 
 import { DEAD_STATE } from "#group/classic/group.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { DescribeGroupsRequest, DescribeGroupsResponse } from "#protocol/messages/15-describe-groups.ts";
+import { groupOperations, NOT_ASKED } from "../authorized-operations.ts";
 import { handler } from "../handler.ts";
 
 const FIRST_VERSION_WITH_NOT_FOUND = 6;
@@ -14,11 +15,14 @@ export const describeGroups = handler({
   response: DescribeGroupsResponse,
   min: 0,
   max: 6,
-  async handle({ broker, apiVersion }, { groups }) {
+  async handle(context, { groups, includeAuthorizedOperations }) {
+    const { broker, apiVersion } = context;
+    const operations = (groupId: string) =>
+      includeAuthorizedOperations ? groupOperations(context, groupId) : NOT_ASKED;
     const described = await Promise.all(
       groups.map(async (groupId) => {
         const result = await broker.groups.describeGroup(groupId);
-        if (result.errorCode === ErrorCode.NONE) return result.value;
+        if (result.errorCode === ErrorCode.NONE) return { ...result.value, authorizedOperations: operations(groupId) };
         if (result.errorCode !== ErrorCode.GROUP_ID_NOT_FOUND) return { groupId, errorCode: result.errorCode };
         if (apiVersion < FIRST_VERSION_WITH_NOT_FOUND) return { groupId, groupState: DEAD_STATE };
         const errorMessage = `Group ${groupId} not found.`;

@@ -7,6 +7,7 @@
 import { brokerIdOf } from "#cluster/alter-configs.ts";
 import { BROKER_CONFIGS } from "#cluster/broker-configs.ts";
 import { CONFIG_TYPE_ID } from "#cluster/config-definition.ts";
+import { quoted } from "#cluster/limits.ts";
 import {
   ConfigSource,
   ownValue,
@@ -25,6 +26,9 @@ import { handler } from "../handler.ts";
 type Resource = DescribeConfigsRequest["resources"][number];
 type Config = DescribeConfigsResponse["results"][number]["configs"][number];
 
+/** Four thousand topics with all their configs; a short request could otherwise ask for gigabytes. */
+const MAX_CONFIGS_PER_ANSWER = 150_000;
+
 /** What a resource has, or why it can't be described. */
 type Described =
   | { readonly configs: readonly ResolvedConfig[] }
@@ -37,14 +41,18 @@ export const describeConfigs = handler({
   max: 4,
   async handle({ broker }, request) {
     if (request.resources.some((resource) => isUnknownTopic(broker, resource))) await broker.controller.refresh();
+    let room = MAX_CONFIGS_PER_ANSWER;
     return {
       results: request.resources.map((resource) => {
         const { resourceType, resourceName } = resource;
-        const described = describe(broker, resource);
+        const described =
+          room > 0 ? describe(broker, resource) : invalid("The answer is full: ask for fewer resources.");
         if ("errorCode" in described) return { ...described, resourceType, resourceName, configs: [] };
         const wanted = new Set(resource.configurationKeys ?? []);
         const chosen = described.configs.filter(({ definition }) => wanted.size === 0 || wanted.has(definition.name));
         const configs = chosen.map((config) => entry(resourceType, config, request));
+        // One that has no config to show takes room, too.
+        room -= Math.max(1, configs.length);
         return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName, configs };
       }),
     };
@@ -100,7 +108,7 @@ function defaultsForAllBrokers(broker: Broker): ResolvedConfig[] {
 }
 
 function notThisBroker(broker: Broker, name: string): Described {
-  return invalid(`This is broker ${broker.brokerId}; it does not know the configs of broker '${name}'.`);
+  return invalid(`This is broker ${broker.brokerId}; it does not know the configs of broker ${quoted(name)}.`);
 }
 
 function invalid(errorMessage: string): Described {

@@ -1,0 +1,105 @@
+import { type Uuid, uuidFromBytes } from "#bytes/uuid.ts";
+import type { CoordinatorLog, CoordinatorRecord, GroupEnvironment } from "#ports/coordinator-log.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { ManualTime } from "../doubles/manual-time.ts";
+
+interface HeldAppend {
+  readonly partitionIndex: number;
+  readonly records: readonly CoordinatorRecord[];
+  readonly resolve: (errorCode: ErrorCode) => void;
+}
+
+/** `__consumer_offsets` in memory. Appends commit at once, or when the test says so, or fail as it says. */
+export class MemoryCoordinatorLog implements CoordinatorLog {
+  readonly partitions = new Map<number, CoordinatorRecord[]>();
+  readonly held: HeldAppend[] = [];
+  appends = 0;
+  replays = 0;
+  isHolding = false;
+  /** Stands in for the outcome of every replay from now on. */
+  replayError: ErrorCode = ErrorCode.NONE;
+  /** A replay waits for it. */
+  beforeReplay: Promise<void> = Promise.resolve();
+
+  append(partitionIndex: number, records: readonly CoordinatorRecord[]): Promise<ErrorCode> {
+    this.appends++;
+    if (!this.isHolding) {
+      this.commit(partitionIndex, records);
+      return Promise.resolve(ErrorCode.NONE);
+    }
+    return new Promise((resolve) => this.held.push({ partitionIndex, records, resolve }));
+  }
+
+  async replay(partitionIndex: number, visit: (record: CoordinatorRecord) => void): Promise<ErrorCode> {
+    this.replays++;
+    await this.beforeReplay;
+    for (const record of this.partitions.get(partitionIndex) ?? []) visit(record);
+    return this.replayError;
+  }
+
+  /** Lets the oldest held append end. */
+  release(errorCode: ErrorCode = ErrorCode.NONE): void {
+    const next = this.held.shift();
+    if (next === undefined) throw new Error("no append is held");
+    if (errorCode === ErrorCode.NONE) this.commit(next.partitionIndex, next.records);
+    next.resolve(errorCode);
+  }
+
+  private commit(partitionIndex: number, records: readonly CoordinatorRecord[]): void {
+    this.partitions.set(partitionIndex, [...(this.partitions.get(partitionIndex) ?? []), ...records]);
+  }
+}
+
+/** The surroundings of the group coordinators of broker 1, which leads every partition until the test takes one away. */
+export class GroupWorld implements GroupEnvironment {
+  readonly log = new MemoryCoordinatorLog();
+  /** Only `advance` fires timers. */
+  readonly time = new ManualTime(-1);
+  readonly clock = this.time;
+  readonly timers = this.time;
+  readonly random;
+  partitionCount = 50;
+  /** What `ensureOffsetsTopic` makes. */
+  creatable = 50;
+  readonly epochs = new Map<number, number | null>();
+  readonly topics = new Map<string, { topicId: Uuid; partitions: number }>();
+  private uuids = 0;
+
+  constructor() {
+    const uuid = () => uuidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? ++this.uuids : 1)));
+    this.random = { uuid, below: () => 0 };
+    this.topics.set("t", { topicId: uuid(), partitions: 3 });
+    this.topics.set("u", { topicId: uuid(), partitions: 1 });
+  }
+
+  offsetsPartitionCount(): number {
+    return this.partitionCount;
+  }
+
+  ensureOffsetsTopic(): Promise<number> {
+    this.partitionCount = this.creatable;
+    return Promise.resolve(this.creatable);
+  }
+
+  leaderEpoch(partitionIndex: number): number | null {
+    const epoch = this.epochs.get(partitionIndex);
+    return epoch === undefined ? 0 : epoch;
+  }
+
+  leader(partitionIndex: number) {
+    const brokerId = this.leaderEpoch(partitionIndex) === null ? 2 : 1;
+    return { brokerId, host: `host-${brokerId}`, port: 9090 + brokerId };
+  }
+
+  topicName(topicId: Uuid): string | undefined {
+    return [...this.topics].find(([, topic]) => topic.topicId === topicId)?.[0];
+  }
+
+  topicId(topicName: string): Uuid | undefined {
+    return this.topics.get(topicName)?.topicId;
+  }
+
+  hasPartition(topicName: string, partitionIndex: number): boolean {
+    return partitionIndex < (this.topics.get(topicName)?.partitions ?? 0);
+  }
+}

@@ -12,6 +12,7 @@ export default defineConfig({
         test: {
           name: "node",
           environment: "node",
+          globalSetup: "test/e2e/temporary-root.ts",
           testTimeout: TEST_TIMEOUT_MS,
           hookTimeout: TEST_TIMEOUT_MS,
           include: ["test/**/*.test.ts"],

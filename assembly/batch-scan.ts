@@ -142,8 +142,6 @@ function scanRecord(at: usize, end: usize, index: i32): i32 {
 }
 
 /** The position `length` bytes on, or NOWHERE beyond `end`. A negative length stands for null and skips none. */
-// @ts-ignore: decorator
-@inline
 function skip(at: usize, length: i32, end: usize): usize {
   if (at > end) return NOWHERE;
   if (length <= 0) return at;

@@ -99,8 +99,6 @@ function level1(from: usize, folded: u32): void {
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function fold(message: usize, at: usize): void {
   v128.store(
     at,
@@ -125,8 +123,6 @@ function level2(from: usize, length: u32): u32 {
 }
 
 /** What the blocks taken away so far add to the block at `at`. */
-// @ts-ignore: decorator
-@inline
 function gather(at: usize): v128 {
   const recent = v128.xor(
     v128.xor(v128.load(at, BLOCKS + WINDOW - 4 * 16), v128.load(at, BLOCKS + WINDOW - 5 * 16)),

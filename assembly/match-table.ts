@@ -6,8 +6,6 @@ export function clearTable(): void {
   memory.fill(TABLE, 0, 2 << HASH_BITS);
 }
 
-// @ts-ignore: decorator
-@inline
 export function slotOf(sequence: u32): usize {
   return <usize>((sequence * 0x9e3779b1) >> (32 - HASH_BITS)) << 1;
 }

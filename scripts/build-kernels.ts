@@ -3,19 +3,21 @@
  * newer than every source. The module has no imports, so anything that knows WebAssembly can instantiate it.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const OUTPUT = join("build", "kernels.wasm");
+/** Written first and then renamed, so that whoever loads the module meanwhile finds a whole one. */
+const DRAFT = join("build", `kernels.${process.pid}.wasm`);
 const ENTRY = join("assembly", "index.ts");
-/** As MAX_MEMORY_BYTES in src/kernels/wasm.ts, in pages of 64 KB. */
+/** MAX_MEMORY_BYTES of src/kernels/arena.ts, in pages of 64 KB. */
 const MAXIMUM_PAGES = 704;
 const INITIAL_PAGES = 2;
 
 const FLAGS = [
-  ["--outFile", OUTPUT],
+  ["--outFile", DRAFT],
   ["--runtime", "stub"],
   ["-O3"],
   ["--noAssert"],
@@ -56,7 +58,8 @@ if (isUpToDate()) {
   const remarks = run.stderr.split("\n").filter((line) => line !== "" && !line.includes("converge was suboptimal"));
   if (remarks.length > 0) console.error(remarks.join("\n"));
   if (run.status !== 0) process.exit(run.status ?? 1);
-  const module = new WebAssembly.Module(readFileSync(join(ROOT, OUTPUT)));
+  const module = new WebAssembly.Module(readFileSync(join(ROOT, DRAFT)));
   if (WebAssembly.Module.imports(module).length > 0) throw new Error("the kernels must not import anything");
+  renameSync(join(ROOT, DRAFT), join(ROOT, OUTPUT));
   console.log(`${OUTPUT} has ${statSync(join(ROOT, OUTPUT)).size} bytes`);
 }

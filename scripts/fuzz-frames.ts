@@ -3,10 +3,10 @@
  * with `--bootstrap HOST:PORT` to another broker (whose processes aren't watched then).
  */
 import { parseArgs } from "node:util";
-import { seeded } from "../test/clients/records.ts";
-import { fuzz, type FuzzReport } from "../test/e2e/fuzz.ts";
-import { guard } from "../test/e2e/fuzz-guard.ts";
-import { startKedge } from "../test/e2e/kedge.ts";
+import { seeded } from "#test/clients/records.ts";
+import { type FuzzReport, fuzz } from "#test/e2e/fuzz.ts";
+import { guard } from "#test/e2e/fuzz-guard.ts";
+import { startKedge } from "#test/e2e/kedge.ts";
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,8 @@ const startedAt = performance.now();
 
 function progress(report: FuzzReport): void {
   watch?.afterBatch(report.sent);
-  if (report.sent % PROGRESS_FRAMES === 0) console.log(`${report.sent} frames, connections ${JSON.stringify(report.outcomes)}`);
+  if (report.sent % PROGRESS_FRAMES === 0)
+    console.log(`${report.sent} frames, connections ${JSON.stringify(report.outcomes)}`);
 }
 
 try {
@@ -44,7 +45,9 @@ try {
   if (watch !== undefined) console.log(watch.summary());
   const said = kedge?.output().split("\n").slice(LINES_AT_START).filter(Boolean) ?? [];
   if (said.length > 0) console.log(`Kedge said ${said.length} lines, the last of them:\n${said.slice(-5).join("\n")}`);
-  console.log(`${report.sent} frames in ${Math.round((performance.now() - startedAt) / 1000)} s: no crash, no hang, no growth`);
+  console.log(
+    `${report.sent} frames in ${Math.round((performance.now() - startedAt) / 1000)} s: no crash, no hang, no growth`,
+  );
 } catch (error) {
   console.error(error);
   if (kedge !== undefined) console.error(`Kedge said:\n${kedge.output().slice(-8000)}`);

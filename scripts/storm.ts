@@ -5,11 +5,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { startApacheKafka } from "../bench/peer/apache-kafka.ts";
-import { LANGUAGES, missingTools, pythonVenv } from "../test/clients/languages.ts";
-import { seeded } from "../test/clients/records.ts";
-import { type RoundReport, type StormBroker, storm } from "../test/e2e/durability.ts";
-import { startKedge } from "../test/e2e/kedge.ts";
+import { startApacheKafka } from "#bench/peer/apache-kafka.ts";
+import { LANGUAGES, missingTools, pythonVenv } from "#test/clients/languages.ts";
+import { seeded } from "#test/clients/records.ts";
+import { type RoundReport, type StormBroker, storm } from "#test/e2e/durability.ts";
+import { startKedge } from "#test/e2e/kedge.ts";
 
 const DATA = path.join(import.meta.dirname, "../build/storm");
 

@@ -6,14 +6,14 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { startApacheKafka } from "../bench/peer/apache-kafka.ts";
-import { BUILD, COMMON_SCENARIOS, LANGUAGES, type Language, missingTools } from "../test/clients/languages.ts";
-import { makeRecords, type WireRecord } from "../test/clients/records.ts";
-import { type TestBroker, testBroker } from "../test/e2e/broker.ts";
-import { KCAT_CODECS, kcatRead, kcatRoundTrip, missingForKcat } from "../test/e2e/kcat.ts";
+import { startApacheKafka } from "#bench/peer/apache-kafka.ts";
+import { BUILD, COMMON_SCENARIOS, LANGUAGES, type Language, missingTools } from "#test/clients/languages.ts";
+import { makeRecords, type WireRecord } from "#test/clients/records.ts";
+import { type TestBroker, testBroker } from "#test/e2e/broker.ts";
+import { KCAT_CODECS, kcatRead, kcatRoundTrip, missingForKcat } from "#test/e2e/kcat.ts";
 
 const CLIENT_TIMEOUT_MS = 300_000;
-const KNOWN_FAILURES = path.join(import.meta.dirname, "../test/clients/known-failures.txt");
+const KNOWN_FAILURES = path.join(import.meta.dirname, "#test/clients/known-failures.txt");
 
 const { values: options } = parseArgs({
   options: {

@@ -69,7 +69,15 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   const java = [`-Xmx${heap}`, `-Xms${heap}`, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"];
   java.push(`-Dlog4j2.configurationFile=${path.join(dataDir, "log4j2.yaml")}`, "-cp", `${libs}/*`);
   if (!existsSync(path.join(dataDir, "log/meta.properties"))) {
-    const format = ["kafka.tools.StorageTool", "format", "-t", "kedgePeerAAAAAAAAAAAAA", "-c", properties, "--standalone"];
+    const format = [
+      "kafka.tools.StorageTool",
+      "format",
+      "-t",
+      "kedgePeerAAAAAAAAAAAAA",
+      "-c",
+      properties,
+      "--standalone",
+    ];
     const result = spawnSync("java", ["-cp", `${libs}/*`, ...format], { encoding: "utf8" });
     if (result.status !== 0) throw new Error(`kafka-storage format failed:\n${result.stdout}${result.stderr}`);
   }
@@ -180,7 +188,12 @@ if (import.meta.main) {
       heap: { type: "string" },
     },
   });
-  const options = { port: Number(values.port), dataDir: values.data, flushEachMessage: values.flush, heap: values.heap };
+  const options = {
+    port: Number(values.port),
+    dataDir: values.data,
+    flushEachMessage: values.flush,
+    heap: values.heap,
+  };
   const peer = await startApacheKafka(options);
   console.log(`apache-kafka ready kafka=${peer.kafka} ms=${Math.round(peer.readyMs)} pid=${peer.pid}`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

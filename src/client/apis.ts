@@ -2,8 +2,8 @@
  * The requests that this client makes, each in one fixed version. Client and broker are built and deployed together, so
  * nothing is negotiated; a test holds every version here against what the message tables know.
  *
- * Produce and Fetch stay below version 13, in which topics go by id: a REST path names a topic, and whoever deletes and
- * creates it again means the new one.
+ * Produce and Fetch name topics by id (version 13): when a topic was deleted and made again, what was planned for the old
+ * one must not reach the new one.
  */
 
 import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.ts";
@@ -22,8 +22,8 @@ export interface Api<Q, S> {
   readonly version: number;
 }
 
-export const produceApi = { request: ProduceRequest, response: ProduceResponse, version: 12 };
-export const fetchApi = { request: FetchRequest, response: FetchResponse, version: 12 };
+export const produceApi = { request: ProduceRequest, response: ProduceResponse, version: 13 };
+export const fetchApi = { request: FetchRequest, response: FetchResponse, version: 13 };
 export const listOffsetsApi = { request: ListOffsetsRequest, response: ListOffsetsResponse, version: 10 };
 export const metadataApi = { request: MetadataRequest, response: MetadataResponse, version: 12 };
 export const apiVersionsApi = { request: ApiVersionsRequest, response: ApiVersionsResponse, version: 3 };

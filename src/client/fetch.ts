@@ -1,3 +1,4 @@
+import type { Uuid } from "#bytes/uuid.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { fetchApi } from "./apis.ts";
 import type { Client } from "./client.ts";
@@ -11,7 +12,7 @@ export interface FetchPosition {
 
 export interface FetchFrom {
   readonly leaderId: number;
-  readonly topicName: string;
+  readonly topicId: Uuid;
   /** Partitions that this leader leads. */
   readonly positions: readonly FetchPosition[];
 }
@@ -39,7 +40,7 @@ const NO_RECORDS = new Uint8Array(0);
 /** One long poll at one leader, over as many partitions of a topic as it leads. No retries; partition errors are in the value. */
 export async function fetchRecords(
   client: Client,
-  { leaderId, topicName, positions }: FetchFrom,
+  { leaderId, topicId, positions }: FetchFrom,
   limits: FetchLimits,
 ): Promise<Outcome<readonly FetchedPartition[]>> {
   const partitions = positions.map(({ partition, offset }) => ({
@@ -48,7 +49,7 @@ export async function fetchRecords(
     partitionMaxBytes: limits.partitionMaxBytes,
   }));
   const { maxWaitMs, minBytes, maxBytes } = limits;
-  const draft = { maxWaitMs, minBytes, maxBytes, topics: [{ topic: topicName, partitions }] };
+  const draft = { maxWaitMs, minBytes, maxBytes, topics: [{ topicId, partitions }] };
   const answer = await client.call(leaderId, fetchApi, draft, maxWaitMs);
   if (failed(answer)) return answer;
   if (answer.value.errorCode !== ErrorCode.NONE) return failure(answer.value.errorCode);

@@ -2,8 +2,11 @@ import type { Uuid } from "#bytes/uuid.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { MetadataResponse } from "#protocol/messages/03-metadata.ts";
 
-/** How long a topic's leaders are believed without a word from a broker; the Java client's `metadata.max.age.ms`. */
-export const METADATA_MAX_AGE_MS = 300_000;
+/**
+ * How long a topic is believed to be what it was. An outdated leader is found out by the first request, but added
+ * partitions aren't: until then, keys would be spread over the old ones. Asking costs one exchange within the process.
+ */
+export const METADATA_MAX_AGE_MS = 5_000;
 
 const MAX_CACHED_TOPICS = 1_000;
 

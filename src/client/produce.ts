@@ -91,7 +91,7 @@ class Production {
   }
 
   async run(): Promise<readonly RecordResult[]> {
-    this.plan();
+    this.plan(this.records.keys(), 0);
     for (let failedRounds = 0; this.queues.size > 0; ) {
       const heads = [...this.queues.values()].map((queue) => queue[0]);
       const leaders = Map.groupBy(heads, (batch) => this.topic.partitions[batch.partition]?.leaderId ?? -1);
@@ -101,18 +101,35 @@ class Production {
         continue;
       }
       await this.client.backOff(++failedRounds);
-      const fresh = await this.client.topic(this.topic.name, { isFresh: true });
-      if (!failed(fresh)) this.topic = fresh.value;
+      await this.refresh();
     }
     return this.results;
   }
 
-  /** Chooses partitions and cuts each partition's records into batches. */
-  private plan(): void {
+  /** Looks at the topic again. What still waits is planned anew when it is another one now, or has more partitions. */
+  private async refresh(): Promise<void> {
+    const fresh = await this.client.topic(this.topic.name, { isFresh: true, mayCreate: true });
+    if (failed(fresh)) return;
+    const isSame =
+      fresh.value.topicId === this.topic.topicId && fresh.value.partitions.length === this.topic.partitions.length;
+    this.topic = fresh.value;
+    if (isSame) return;
+    const waiting = [...this.queues.values()].flat();
+    const attempts = Math.max(...waiting.map((batch) => batch.attempts));
+    this.queues.clear();
+    this.plan(
+      waiting.flatMap(({ indexes }) => indexes).sort((one, other) => one - other),
+      attempts,
+    );
+  }
+
+  /** Chooses partitions and cuts each partition's records into batches. `attempts` is how often they failed before. */
+  private plan(planned: Iterable<number>, attempts: number): void {
     const partitionCount = this.topic.partitions.length;
     const partitioner = new Partitioner(partitionCount, this.client.ports.random);
     const open = new Map<number, { indexes: number[]; sizeInBytes: number }>();
-    for (const [index, record] of this.records.entries()) {
+    for (const index of planned) {
+      const record = this.records[index];
       const sizeInBytes = estimatedBytes(record);
       const partition = record.partition ?? partitioner.choose(record.key, sizeInBytes);
       if (partition < 0 || partition >= partitionCount) {
@@ -128,8 +145,8 @@ class Production {
       const indexes = [index];
       open.set(partition, { indexes, sizeInBytes });
       const queue = this.queues.get(partition);
-      if (queue === undefined) this.queues.set(partition, [{ partition, indexes, attempts: 0 }]);
-      else queue.push({ partition, indexes, attempts: 0 });
+      if (queue === undefined) this.queues.set(partition, [{ partition, indexes, attempts }]);
+      else queue.push({ partition, indexes, attempts });
     }
   }
 
@@ -156,7 +173,7 @@ class Production {
         batch.indexes.map((index) => this.records[index]),
       ),
     }));
-    const topicData = [{ name: this.topic.name, partitionData }];
+    const topicData = [{ topicId: this.topic.topicId, partitionData }];
     const draft = { acks: ACKS_ALL, timeoutMs: PRODUCE_TIMEOUT_MS, topicData };
     const answer = await this.client.call(leaderId, produceApi, draft, PRODUCE_TIMEOUT_MS);
     const results = new Map<number, BatchResult>();

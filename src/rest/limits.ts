@@ -18,8 +18,8 @@ export const MAX_RECORDS_PER_READ = 10_000;
 /** About how large the answer of one read by offset grows; the record that passes it is the last. */
 export const MAX_READ_BYTES = 4 * MIB;
 
-/** How much a broker is asked for at once, per leader. */
-export const FETCH_BYTES = MIB;
+/** How much a read by offset asks a broker for at once. */
+export const READ_FETCH_BYTES = MIB;
 
 /** What a compressed batch may grow to; a batch that wants more is not read. */
 export const MAX_INFLATED_BYTES = 32 * MIB;
@@ -33,6 +33,9 @@ export const STREAM_HEARTBEAT_MS = 15_000;
 /** How long a client of a live tail should wait before it comes back. */
 export const STREAM_RETRY_MS = 2_000;
 
+/** How much a live tail asks each leader for at once: what a reader that has stopped reading holds on to. */
+export const STREAM_FETCH_BYTES = 256 * KIB;
+
 /** About how large one chunk of a live tail is; the record that passes it is the last. */
 export const STREAM_CHUNK_BYTES = 64 * KIB;
 
@@ -45,5 +48,5 @@ export const MAX_STREAM_FETCHES = 9_000;
 /** How often a live tail looks for partitions that were added. */
 export const STREAM_METADATA_MS = 60_000;
 
-if (STREAM_CHUNK_BYTES > FETCH_BYTES) throw new Error("a chunk is at most what is fetched at once");
+if (STREAM_CHUNK_BYTES > STREAM_FETCH_BYTES) throw new Error("a chunk is at most what is fetched at once");
 if (STREAM_WAIT_MS >= STREAM_HEARTBEAT_MS) throw new Error("a quiet live tail fetches between two heartbeats");

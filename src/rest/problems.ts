@@ -101,6 +101,7 @@ export function recordErrorCode(errorCode: ErrorCode): number {
 export function kafkaProblem(errorCode: ErrorCode, message: string | null = null): Problem {
   const said = message ?? errorMessage(errorCode);
   if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return topicNotFound;
+  if (errorCode === ErrorCode.UNKNOWN_TOPIC_ID) return { ...topicNotFound, message: said };
   if (errorCode === ErrorCode.NETWORK_EXCEPTION || errorCode === ErrorCode.BROKER_NOT_AVAILABLE) {
     return { status: 503, errorCode: ProblemCode.BROKER_NOT_AVAILABLE, message: said };
   }

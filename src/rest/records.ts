@@ -9,7 +9,7 @@ import { failed } from "#client/outcome.ts";
 import { isStaleMetadata, MAX_ATTEMPTS } from "#client/retry.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { answer, partitionOf, type RestApp, type RestContext, refuse } from "./context.ts";
-import { FETCH_BYTES, MAX_INFLATED_BYTES, MAX_READ_BYTES, MAX_RECORDS_PER_READ } from "./limits.ts";
+import { MAX_INFLATED_BYTES, MAX_READ_BYTES, MAX_RECORDS_PER_READ, READ_FETCH_BYTES } from "./limits.ts";
 import { type EmbeddedFormat, embeddedType, METADATA_TYPE, negotiate } from "./media.ts";
 import {
   badRequest,
@@ -141,9 +141,9 @@ class Read {
     if (failed(topic)) return topic.errorCode;
     const leaderId = topic.value.partitions[partition]?.leaderId ?? -1;
     if (leaderId < 0) return ErrorCode.LEADER_NOT_AVAILABLE;
-    const limits = { maxWaitMs: 0, minBytes: 0, maxBytes: FETCH_BYTES, partitionMaxBytes: FETCH_BYTES };
+    const limits = { maxWaitMs: 0, minBytes: 0, maxBytes: READ_FETCH_BYTES, partitionMaxBytes: READ_FETCH_BYTES };
     const positions = [{ partition, offset: this.offset }];
-    const fetched = await fetchRecords(this.client, { leaderId, topicName, positions }, limits);
+    const fetched = await fetchRecords(this.client, { leaderId, topicId: topic.value.topicId, positions }, limits);
     if (failed(fetched)) return fetched.errorCode;
     const answered = fetched.value.find((one) => one.partition === partition);
     if (answered === undefined) return ErrorCode.UNKNOWN_SERVER_ERROR;

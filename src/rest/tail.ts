@@ -10,10 +10,10 @@ import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import type { Positions } from "./cursor.ts";
 import { commentFrame, openingFrame, problemFrame, recordFrame } from "./events.ts";
 import {
-  FETCH_BYTES,
   MAX_INFLATED_BYTES,
   MAX_STREAM_FETCHES,
   STREAM_CHUNK_BYTES,
+  STREAM_FETCH_BYTES,
   STREAM_HEARTBEAT_MS,
   STREAM_METADATA_MS,
   STREAM_WAIT_MS,
@@ -79,6 +79,7 @@ export class Tail {
       if (this.ended || this.pendingFrames.length > 0) continue;
       if (this.fetches >= MAX_STREAM_FETCHES) {
         this.ended = true;
+        this.pendingFrames.push(commentFrame("this stream was long enough: come back with the last id"));
         continue;
       }
       this.startFetches();
@@ -155,11 +156,16 @@ export class Tail {
     positions: readonly { partition: number; offset: number }[],
   ): Promise<void> {
     this.fetches++;
-    const limits = { maxWaitMs: STREAM_WAIT_MS, minBytes: 1, maxBytes: FETCH_BYTES, partitionMaxBytes: FETCH_BYTES };
+    const limits = {
+      maxWaitMs: STREAM_WAIT_MS,
+      minBytes: 1,
+      maxBytes: STREAM_FETCH_BYTES,
+      partitionMaxBytes: STREAM_FETCH_BYTES,
+    };
     const answer: Outcome<readonly FetchedPartition[]> =
       leaderId < 0
         ? failure(ErrorCode.LEADER_NOT_AVAILABLE)
-        : await fetchRecords(this.client, { leaderId, topicName: this.topic.name, positions }, limits);
+        : await fetchRecords(this.client, { leaderId, topicId: this.topic.topicId, positions }, limits);
     if (!this.ended) await this.deliver(leaderId, answer);
     this.wake();
   }
@@ -219,6 +225,10 @@ export class Tail {
     const topic = await this.client.topic(this.topic.name, { isFresh: true });
     if (failed(topic)) {
       if (hasFailed) this.end(topic);
+      return;
+    }
+    if (topic.value.topicId !== this.topic.topicId) {
+      this.end(failure(ErrorCode.UNKNOWN_TOPIC_ID, "The topic was deleted and made again."));
       return;
     }
     this.topic = topic.value;

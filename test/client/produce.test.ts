@@ -105,13 +105,33 @@ describe("produce", () => {
     expect(stored(brokers, "t", 1)).toEqual(["b"]);
   });
 
+  it("plans anew for a topic that was deleted and made again with other partitions", async () => {
+    const { brokers, client } = restCluster();
+    brokers.addTopic("t", 1);
+    await client.topic("t");
+    brokers.topics.delete("t");
+    brokers.addTopic("t", 7);
+    const results = await produce(client, "t", [
+      record("a", null, "DE"),
+      record("b", null, "abc"),
+      record("c", null, "DE"),
+    ]);
+    expect(results).toMatchObject({
+      value: [
+        { partition: 1, offset: 0, errorCode: 0 },
+        { partition: 4, offset: 0, errorCode: 0 },
+        { partition: 1, offset: 1, errorCode: 0 },
+      ],
+    });
+  });
+
   it("gives up after a bounded number of attempts", async () => {
     const { brokers, client } = restCluster();
     brokers.addTopic("t", 1);
     brokers.intercept = (request) =>
       isProduce(request)
         ? {
-            responses: [{ name: "t", partitionResponses: [{ index: 0, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }] }],
+            responses: [{ partitionResponses: [{ index: 0, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }] }],
           }
         : undefined;
     const results = await produce(client, "t", [record("a"), record("b")]);
@@ -159,7 +179,7 @@ describe("produce", () => {
       brokers.intercept = (request) => {
         if (!isProduce(request) || !isFirst) return undefined;
         isFirst = false;
-        return { responses: [{ name: "t", partitionResponses: [{ index: 0, errorCode, errorMessage: "no" }] }] };
+        return { responses: [{ partitionResponses: [{ index: 0, errorCode, errorMessage: "no" }] }] };
       };
     };
     refuse(ErrorCode.MESSAGE_TOO_LARGE);
@@ -185,7 +205,6 @@ describe("produce", () => {
         ? {
             responses: [
               {
-                name: "t",
                 partitionResponses: [
                   { index: 0, errorCode: ErrorCode.INVALID_RECORD, recordErrors, errorMessage: "bad batch" },
                 ],

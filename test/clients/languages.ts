@@ -92,7 +92,10 @@ function once(target: string, files: readonly string[], work: () => void): void 
 
 function filesOf(directory: string): string[] {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name)).toSorted();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .toSorted();
 }
 
 function run(command: string, options: readonly string[], cwd = ROOT): void {

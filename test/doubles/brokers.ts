@@ -56,6 +56,7 @@ export class Brokers implements Transport {
   /** Called after a request was carried out; a throw loses its answer. */
   beforeAnswer: (request: SeenRequest) => void = () => {};
   private readonly options: BrokersOptions;
+  private created = 0;
   private parked: (() => void)[] = [];
 
   constructor(options: BrokersOptions) {
@@ -70,7 +71,7 @@ export class Brokers implements Transport {
       logEndOffset: 0,
       batches: [],
     }));
-    const topic = { topicId: `${this.topics.size + 1}`.padEnd(TOPIC_ID_LENGTH, "A"), partitions };
+    const topic = { topicId: `${++this.created}`.padEnd(TOPIC_ID_LENGTH, "A"), partitions };
     this.topics.set(name, topic);
     return topic;
   }
@@ -167,9 +168,11 @@ export class Brokers implements Transport {
   }
 
   private produce(body: ProduceRequest, brokerId: number | null): Draft<ProduceResponse> {
-    const responses = body.topicData.map(({ name, partitionData }) => ({
-      name,
+    const responses = body.topicData.map(({ topicId, partitionData }) => ({
+      topicId,
       partitionResponses: partitionData.map(({ index, records }) => {
+        const name = this.nameOf(topicId);
+        if (name === undefined) return { index, errorCode: ErrorCode.UNKNOWN_TOPIC_ID };
         const errorCode = this.leadershipError(name, index, brokerId);
         if (errorCode !== ErrorCode.NONE) return { index, errorCode };
         if (records === null || [...readBatches(records)].length !== 1)
@@ -195,10 +198,11 @@ export class Brokers implements Transport {
 
   private fetchOnce(body: FetchRequest, brokerId: number | null): { isReady: boolean; response: Draft<FetchResponse> } {
     let isReady = body.minBytes === 0;
-    const responses = body.topics.map(({ topic, partitions }) => ({
-      topic,
+    const responses = body.topics.map(({ topicId, partitions }) => ({
+      topicId,
       partitions: partitions.map(({ partition, fetchOffset, partitionMaxBytes }) => {
-        const errorCode = this.leadershipError(topic, partition, brokerId);
+        const topic = this.nameOf(topicId) ?? "";
+        const errorCode = topic === "" ? ErrorCode.UNKNOWN_TOPIC_ID : this.leadershipError(topic, partition, brokerId);
         if (errorCode !== ErrorCode.NONE) {
           isReady = true;
           return { partitionIndex: partition, errorCode };
@@ -227,6 +231,10 @@ export class Brokers implements Transport {
       }),
     }));
     return { topics };
+  }
+
+  private nameOf(topicId: string): string | undefined {
+    return [...this.topics].find(([, topic]) => topic.topicId === topicId)?.[0];
   }
 
   private leadershipError(name: string, index: number, brokerId: number | null): ErrorCode {

@@ -1,9 +1,9 @@
-import { Reader } from "#bytes/reader.ts";
-import { Writer } from "#bytes/writer.ts";
 import { Broker } from "#broker/broker.ts";
 import { Connection } from "#broker/connection.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE } from "#broker/handler.ts";
 import { handlers } from "#broker/registry.ts";
+import { Reader } from "#bytes/reader.ts";
+import { Writer } from "#bytes/writer.ts";
 import { Cluster } from "#cluster/cluster.ts";
 import { referenceKernels } from "#kernels/reference.ts";
 import type { BrokerImage } from "#ports/controller.ts";
@@ -12,8 +12,8 @@ import { decodeResponseHeader } from "#protocol/header.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
 import { buildBatch } from "#records/builder.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
-import { MemoryClusterStore } from "../cluster/memory-cluster-store.ts";
 import { zlibCodecs } from "#worker/codecs.ts";
+import { MemoryClusterStore } from "../cluster/memory-cluster-store.ts";
 import { ManualTime } from "./manual-time.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";
 
@@ -139,7 +139,12 @@ export function batchOf(
   values: readonly string[],
   options: { producerId?: number; producerEpoch?: number; baseSequence?: number } = {},
 ): Uint8Array {
-  const records = values.map((value) => ({ timestampMs: 1_700_000_000_000, key: null, value: Buffer.from(value), headers: [] }));
+  const records = values.map((value) => ({
+    timestampMs: 1_700_000_000_000,
+    key: null,
+    value: Buffer.from(value),
+    headers: [],
+  }));
   return buildBatch(compression, records, options);
 }
 
@@ -147,6 +152,9 @@ export function batchOf(
 export function valuesIn(records: Uint8Array | null): { offset: number; value: string }[] {
   if (records === null) return [];
   return [...readBatches(records)].flatMap(({ at }) =>
-    readRecords(compression, records, at).map(({ offset, value }) => ({ offset, value: Buffer.from(value ?? []).toString() })),
+    readRecords(compression, records, at).map(({ offset, value }) => ({
+      offset,
+      value: Buffer.from(value ?? []).toString(),
+    })),
   );
 }

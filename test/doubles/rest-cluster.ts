@@ -4,7 +4,7 @@ import type { Random } from "#ports/random.ts";
 import { buildBatch } from "#records/builder.ts";
 import type { NewRecord } from "#records/record.ts";
 import { createRest } from "#rest/app.ts";
-import { zlibCodecs } from "../../worker/codecs.ts";
+import { zlibCodecs } from "#worker/codecs.ts";
 import { Brokers, type BrokersOptions } from "./brokers.ts";
 import { ManualTime } from "./manual-time.ts";
 

@@ -4,7 +4,13 @@
  */
 import { Admin, Consumer, ListOffsetTimestamps } from "@platformatic/kafka";
 import { PartitionLedger, type StormRecord } from "./storm-ledger.ts";
-import { librdkafkaProducers, plainProducer, type ProducerPlan, type StormProducer, survivingProducer } from "./storm-producers.ts";
+import {
+  librdkafkaProducers,
+  type ProducerPlan,
+  plainProducer,
+  type StormProducer,
+  survivingProducer,
+} from "./storm-producers.ts";
 
 const PARTITIONS = 4;
 const EARLIEST_KILL_MS = 400;
@@ -86,12 +92,16 @@ async function endAll(producers: readonly StormProducer[]): Promise<string[]> {
 async function check(kafka: string, topic: string, ledgers: readonly PartitionLedger[], before: readonly string[]) {
   const partitions = await readAll(kafka, topic);
   const verdicts = ledgers.map((ledger, partition) => ledger.check(partitions[partition]));
-  const sum = (pick: (verdict: (typeof verdicts)[number]) => number): number => verdicts.reduce((all, one) => all + pick(one), 0);
+  const sum = (pick: (verdict: (typeof verdicts)[number]) => number): number =>
+    verdicts.reduce((all, one) => all + pick(one), 0);
   return {
     records: sum((verdict) => verdict.records),
     acknowledged: sum((verdict) => verdict.acknowledged),
     repeated: sum((verdict) => verdict.repeated),
-    faults: [...before, ...verdicts.flatMap((verdict, partition) => verdict.faults.map((fault) => `${partition}: ${fault}`))],
+    faults: [
+      ...before,
+      ...verdicts.flatMap((verdict, partition) => verdict.faults.map((fault) => `${partition}: ${fault}`)),
+    ],
   };
 }
 
@@ -124,7 +134,10 @@ async function readAll(kafka: string, topic: string): Promise<StormRecord[][]> {
     maxWaitTime: 100,
   });
   const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
-  const timer = setTimeout(() => stream.destroy(new Error(`read ${partitions.map((p) => p.length)} of ${ends}`)), READ_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => stream.destroy(new Error(`read ${partitions.map((p) => p.length)} of ${ends}`)),
+    READ_TIMEOUT_MS,
+  );
   for await (const message of stream) {
     const record = { offset: Number(message.offset), key: message.key.toString(), value: message.value };
     partitions[message.partition].push(record);

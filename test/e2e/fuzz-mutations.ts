@@ -30,7 +30,8 @@ const MUTATIONS: Record<string, Mutate> = {
     }
     return bytes;
   },
-  "truncated body": (seed, random) => sized(seed.frame.slice(0, SIZE_BYTES + below(seed.frame.length - SIZE_BYTES, random))),
+  "truncated body": (seed, random) =>
+    sized(seed.frame.slice(0, SIZE_BYTES + below(seed.frame.length - SIZE_BYTES, random))),
   "cut off": (seed, random) => seed.frame.slice(0, 1 + below(seed.frame.length - 1, random)),
   overlong: (seed, random) => {
     const extra = Uint8Array.from({ length: 1 + below(MAX_EXTRA_BYTES, random) }, () => below(256, random));

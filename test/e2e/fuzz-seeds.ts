@@ -10,6 +10,7 @@ import { Writer } from "#bytes/writer.ts";
 import { referenceKernels } from "#kernels/reference.ts";
 import { encodeRequestFrame } from "#protocol/frame.ts";
 import { writeRequestHeader } from "#protocol/header.ts";
+import { ProduceRequest } from "#protocol/messages/00-produce.ts";
 import { FetchRequest } from "#protocol/messages/01-fetch.ts";
 import { ListOffsetsRequest } from "#protocol/messages/02-list-offsets.ts";
 import { MetadataRequest } from "#protocol/messages/03-metadata.ts";
@@ -30,7 +31,6 @@ import { CreatePartitionsRequest } from "#protocol/messages/37-create-partitions
 import { DeleteGroupsRequest } from "#protocol/messages/42-delete-groups.ts";
 import { IncrementalAlterConfigsRequest } from "#protocol/messages/44-incremental-alter-configs.ts";
 import { DescribeTopicPartitionsRequest } from "#protocol/messages/75-describe-topic-partitions.ts";
-import { ProduceRequest } from "#protocol/messages/00-produce.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
 import { BATCH_HEADER_BYTES, Codec, stampCrc, writeBatchHeader } from "#records/batch.ts";
 
@@ -69,13 +69,23 @@ function vectorFrames(): Seed[] {
     apiKey: number;
   }[];
   const apiKeys = new Map(facts.map((fact) => [fact.name, fact.apiKey]));
-  const lines = gunzipSync(readFileSync(path.join(VECTORS, "protocol/messages.ndjson.gz"))).toString().trim().split("\n");
+  const lines = gunzipSync(readFileSync(path.join(VECTORS, "protocol/messages.ndjson.gz")))
+    .toString()
+    .trim()
+    .split("\n");
   // Lines about stored records have other fields.
-  const requests = lines.map((line) => JSON.parse(line) as VectorLine).filter((line) => line.message?.endsWith("Request"));
+  const requests = lines
+    .map((line) => JSON.parse(line) as VectorLine)
+    .filter((line) => line.message?.endsWith("Request"));
   return requests.map(({ message, version, bytes }) => {
     const writer = new Writer();
     writer.int32(0);
-    writeRequestHeader(writer, { apiKey: apiKeys.get(message ?? "") ?? -1, apiVersion: version, correlationId: 1, clientId: CLIENT });
+    writeRequestHeader(writer, {
+      apiKey: apiKeys.get(message ?? "") ?? -1,
+      apiVersion: version,
+      correlationId: 1,
+      clientId: CLIENT,
+    });
     writer.bytes(Buffer.from(bytes, "hex"));
     writer.setInt32(0, writer.size - 4);
     return { name: `${message?.replace("Request", "")} v${version}`, frame: writer.finish().slice() };
@@ -105,7 +115,10 @@ function liveFrames({ topic, topicId, group }: Target): Seed[] {
       replicaId: -1,
       topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: -1 }] }],
     }),
-    ...inAllVersions(MetadataRequest, "Metadata", { topics: [{ name: topic, topicId }], allowAutoTopicCreation: false }),
+    ...inAllVersions(MetadataRequest, "Metadata", {
+      topics: [{ name: topic, topicId }],
+      allowAutoTopicCreation: false,
+    }),
     ...inAllVersions(OffsetCommitRequest, "OffsetCommit", {
       groupId: group,
       topics: [{ name: topic, topicId, partitions: [committed] }],
@@ -138,7 +151,9 @@ function adminFrames(topic: string): Seed[] {
   const resource = { resourceType: 2, resourceName: topic };
   return [
     ...inAllVersions(CreateTopicsRequest, "CreateTopics", {
-      topics: [{ name: other, numPartitions: 2, replicationFactor: 1, configs: [{ name: "retention.ms", value: "1000" }] }],
+      topics: [
+        { name: other, numPartitions: 2, replicationFactor: 1, configs: [{ name: "retention.ms", value: "1000" }] },
+      ],
     }),
     ...inAllVersions(DeleteTopicsRequest, "DeleteTopics", { topics: [{ name: other }], topicNames: [other] }),
     ...inAllVersions(DeleteRecordsRequest, "DeleteRecords", {
@@ -147,8 +162,12 @@ function adminFrames(topic: string): Seed[] {
     ...inAllVersions(OffsetForLeaderEpochRequest, "OffsetForLeaderEpoch", {
       topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }],
     }),
-    ...inAllVersions(DescribeConfigsRequest, "DescribeConfigs", { resources: [{ ...resource, configurationKeys: null }] }),
-    ...inAllVersions(CreatePartitionsRequest, "CreatePartitions", { topics: [{ name: other, count: 3, assignments: null }] }),
+    ...inAllVersions(DescribeConfigsRequest, "DescribeConfigs", {
+      resources: [{ ...resource, configurationKeys: null }],
+    }),
+    ...inAllVersions(CreatePartitionsRequest, "CreatePartitions", {
+      topics: [{ name: other, count: 3, assignments: null }],
+    }),
     ...inAllVersions(IncrementalAlterConfigsRequest, "IncrementalAlterConfigs", {
       resources: [{ ...resource, configs: [{ name: "retention.ms", configOperation: 0, value: "604800000" }] }],
     }),

@@ -11,7 +11,12 @@ it("outlives mutated frames of every API (npm run fuzz: 100,000)", async () => {
   const kedge = await startKedge();
   try {
     const watch = guard(kedge);
-    const report = await fuzz({ bootstrap: kedge.kafka, frames: FRAMES, random: seeded(seed), afterBatch: ({ sent }) => watch.afterBatch(sent) });
+    const report = await fuzz({
+      bootstrap: kedge.kafka,
+      frames: FRAMES,
+      random: seeded(seed),
+      afterBatch: ({ sent }) => watch.afterBatch(sent),
+    });
     await watch.atEnd();
     expect(report.sent, `seed ${seed}`).toBe(FRAMES);
     expect(report.outcomes.answered, "some frames are answered").toBeGreaterThan(0);

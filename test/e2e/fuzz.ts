@@ -42,7 +42,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const [host, port] = [options.bootstrap.split(":")[0], Number(options.bootstrap.split(":").at(-1))];
   const health = await openHealth(options.bootstrap);
   const seeds = await targetSeeds(options.bootstrap);
-  const report = { sent: 0, connections: 0, mutations: {} as Record<string, number>, outcomes: { answered: 0, closed: 0, silent: 0 } };
+  const report = {
+    sent: 0,
+    connections: 0,
+    mutations: {} as Record<string, number>,
+    outcomes: { answered: 0, closed: 0, silent: 0 },
+  };
   while (report.sent < options.frames) {
     const upTo = Math.min(options.frames, report.sent + BATCH_FRAMES);
     const worker = async (): Promise<void> => {
@@ -61,7 +66,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return report;
 }
 
-function take(seeds: readonly Seed[], random: () => number, atMost: number, report: { sent: number; mutations: Record<string, number> }) {
+function take(
+  seeds: readonly Seed[],
+  random: () => number,
+  atMost: number,
+  report: { sent: number; mutations: Record<string, number> },
+) {
   const count = 1 + Math.floor(random() * atMost);
   return Array.from({ length: count }, () => {
     const { mutation, bytes } = mutate(seeds, random);

@@ -13,7 +13,11 @@ describe.skipIf(missing !== null)(missing === null ? "kcat" : `kcat: ${missing}`
 
   afterAll(() => broker?.stop());
 
-  it.each(KCAT_CODECS)("writes and reads back with %s: keys, values, headers, timestamps", async (codec) => {
-    await kcatRoundTrip(broker.kafka, `e2e-kcat-${codec}-${Date.now().toString(36)}`, codec);
-  }, 60_000);
+  it.each(KCAT_CODECS)(
+    "writes and reads back with %s: keys, values, headers, timestamps",
+    async (codec) => {
+      await kcatRoundTrip(broker.kafka, `e2e-kcat-${codec}-${Date.now().toString(36)}`, codec);
+    },
+    60_000,
+  );
 });

@@ -20,7 +20,10 @@ export function missingForKcat(): string | null {
 
 /** Produces keyed records with headers in one codec and reads them back: bytes, order, headers and timestamps agree. */
 export async function kcatRoundTrip(bootstrap: string, topic: string, codec: string): Promise<void> {
-  const pairs = Array.from({ length: 200 }, (_, index) => [`schlüssel-${index}`, `wert ${index} 🚲 `.repeat(1 + (index % 40))]);
+  const pairs = Array.from({ length: 200 }, (_, index) => [
+    `schlüssel-${index}`,
+    `wert ${index} 🚲 `.repeat(1 + (index % 40)),
+  ]);
   const input = pairs.map(([key, value]) => `${key}${KEY_DELIMITER}${value}${RECORD_DELIMITER}`).join("");
   const headers = ["-H", "source=kcat", "-H", "größe=übergroß"];
   const before = Date.now();
@@ -30,7 +33,9 @@ export async function kcatRoundTrip(bootstrap: string, topic: string, codec: str
   const after = Date.now();
 
   const dump = await dumpPartition(bootstrap, topic, 0);
-  const timestamps = [...dump.toString().matchAll(/^0 (\d+) (\d+) \d+ \d+ source=kcat/gm)].map((match) => Number(match[2]));
+  const timestamps = [...dump.toString().matchAll(/^0 (\d+) (\d+) \d+ \d+ source=kcat/gm)].map((match) =>
+    Number(match[2]),
+  );
   if (timestamps.length !== pairs.length) throw new Error(`kcat read ${timestamps.length} of ${pairs.length} records`);
   const outside = timestamps.find((timestamp) => timestamp < before || timestamp > after);
   if (outside !== undefined) throw new Error(`timestamp ${outside} is not between ${before} and ${after}`);
@@ -41,8 +46,13 @@ export async function kcatRoundTrip(bootstrap: string, topic: string, codec: str
   assertBytes(dump, Buffer.from(expected.join("")), `${topic} written with ${codec}`);
 
   const again = await kcat(["-C", "-q", "-e", "-b", bootstrap, "-t", topic, "-o", "beginning", "-J"]);
-  const second = again.toString().trim().split("\n").map((line) => JSON.parse(line) as { ts: number });
-  if (second.some((record, index) => record.ts !== timestamps[index])) throw new Error("a second read has other timestamps");
+  const second = again
+    .toString()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { ts: number });
+  if (second.some((record, index) => record.ts !== timestamps[index]))
+    throw new Error("a second read has other timestamps");
 }
 
 /** Reads a topic that another client wrote with the shared records. */

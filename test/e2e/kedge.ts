@@ -93,7 +93,13 @@ process.on("exit", () => {
 
 /** Runs `npm start` without npm, with exactly these flags. */
 export function runLauncher(flags: readonly string[]): Launcher {
-  const child = spawn(process.execPath, [START_SCRIPT, ...flags], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  // As under npm the launcher ends with its parent: vitest kills its workers, which then end nothing themselves.
+  const env = { ...process.env, npm_lifecycle_event: "test" };
+  const child = spawn(process.execPath, [START_SCRIPT, ...flags], {
+    cwd: ROOT,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   running.add(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -127,9 +133,9 @@ export function runLauncher(flags: readonly string[]): Launcher {
   return { process: child, ended, output: () => output, outputMatching };
 }
 
-/** A directory that goes away with this process. */
+/** A directory that goes away with this process, or with the whole run in vitest. */
 export function temporaryDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "kedge-test-"));
+  const dir = mkdtempSync(join(process.env["KEDGE_TEST_DIR"] ?? tmpdir(), "kedge-test-"));
   process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }

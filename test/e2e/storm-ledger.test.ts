@@ -14,14 +14,21 @@ describe("PartitionLedger", () => {
     const ledger = new PartitionLedger();
     ledger.acknowledge(0, first);
     ledger.acknowledge(1, second);
-    expect(ledger.check(log(first, second, plain, plain))).toEqual({ records: 4, acknowledged: 2, repeated: 1, faults: [] });
+    expect(ledger.check(log(first, second, plain, plain))).toEqual({
+      records: 4,
+      acknowledged: 2,
+      repeated: 1,
+      faults: [],
+    });
   });
 
   it("sees an acknowledged record that is gone or stands elsewhere", () => {
     const ledger = new PartitionLedger();
     ledger.acknowledge(1, second);
     expect(ledger.check(log(first)).faults).toEqual([`offset 1 was acknowledged for ${second} and holds undefined`]);
-    expect(ledger.check(log(first, plain)).faults).toEqual([`offset 1 was acknowledged for ${second} and holds ${plain}`]);
+    expect(ledger.check(log(first, plain)).faults).toEqual([
+      `offset 1 was acknowledged for ${second} and holds ${plain}`,
+    ]);
   });
 
   it("sees other bytes, a gap, and an offset promised twice", () => {

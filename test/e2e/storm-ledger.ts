@@ -42,7 +42,8 @@ export class PartitionLedger {
 
   acknowledge(offset: number, key: string): void {
     const other = this.#acknowledged.get(offset);
-    if (other !== undefined && other !== key) this.#conflicts.push(`offset ${offset} was promised to ${other} and ${key}`);
+    if (other !== undefined && other !== key)
+      this.#conflicts.push(`offset ${offset} was promised to ${other} and ${key}`);
     this.#acknowledged.set(offset, key);
   }
 
@@ -56,7 +57,8 @@ export class PartitionLedger {
     const keys = records.map((record) => record.key);
     for (const [index, record] of records.entries()) {
       if (record.offset !== index) faults.push(`position ${index} holds offset ${record.offset}`);
-      if (!record.value.equals(valueOf(record.key))) faults.push(`offset ${record.offset} (${record.key}) has other bytes`);
+      if (!record.value.equals(valueOf(record.key)))
+        faults.push(`offset ${record.offset} (${record.key}) has other bytes`);
     }
     for (const [offset, key] of this.#acknowledged) {
       if (keys[offset] !== key) faults.push(`offset ${offset} was acknowledged for ${key} and holds ${keys[offset]}`);
@@ -85,7 +87,8 @@ function checkProducers(keys: readonly string[]): { repeated: number; orderFault
       if (idempotent) orderFaults.push(`offset ${offset} repeats ${key} of an idempotent producer`);
     }
     const previous = last.get(producer) ?? -1;
-    if (idempotent && Number(number) < previous) orderFaults.push(`offset ${offset} (${key}) comes after number ${previous}`);
+    if (idempotent && Number(number) < previous)
+      orderFaults.push(`offset ${offset} (${key}) comes after number ${previous}`);
     known.add(key);
     last.set(producer, Number(number));
   }

@@ -28,25 +28,48 @@ import { GroupWorld } from "./group-world.ts";
 
 const BYTES = new TextEncoder();
 
+const HANDLERS = {
+  OffsetCommit: offsetCommit,
+  OffsetFetch: offsetFetch,
+  FindCoordinator: findCoordinator,
+  JoinGroup: joinGroup,
+  Heartbeat: heartbeat,
+  LeaveGroup: leaveGroup,
+  SyncGroup: syncGroup,
+  DescribeGroups: describeGroups,
+  ListGroups: listGroups,
+  DeleteGroups: deleteGroups,
+};
+
 /** A broker that only has groups; requests and answers go through their bytes in the version asked for. */
 export class GroupServer {
   readonly world = new GroupWorld();
   readonly groups = new GroupCoordinators(this.world);
 
-  private async call<S>(handler: Handler, apiVersion: number, request: Draft<unknown>): Promise<S> {
+  private async call<S>(
+    handler: Handler,
+    apiVersion: number,
+    request: Draft<unknown>,
+    clientId = "client",
+  ): Promise<S> {
     const asked = handler.request as Message<unknown>;
     const told = handler.response as Message<unknown>;
     const writer = new Writer();
     asked.encode(writer, request, apiVersion);
     const broker = { groups: this.groups } as unknown as Broker;
-    const peer = { clientHost: "10.0.0.1", onVanish: () => () => {} };
+    const peer = { clientHost: "127.0.0.1", onVanish: () => () => {} };
     const nowMs = this.world.clock.nowMs();
-    const context = { broker, peer, apiVersion, clientId: "client", clientHost: "10.0.0.1", nowMs };
+    const context = { broker, peer, apiVersion, clientId, clientHost: "127.0.0.1", nowMs };
     const answer = await handler.handle(context, asked.decode(new Reader(writer.finish()), apiVersion));
     if (typeof answer === "symbol") throw new Error("no answer");
     const back = new Writer();
     told.encode(back, answer, apiVersion);
     return told.decode(new Reader(back.finish()), apiVersion) as S;
+  }
+
+  /** By the API's name and as somebody. */
+  request(name: keyof typeof HANDLERS, asked: { version: number; body: Draft<unknown>; clientId: string }) {
+    return this.call<Record<string, unknown>>(HANDLERS[name], asked.version, asked.body, asked.clientId);
   }
 
   commit = (v: number, r: Draft<OffsetCommitRequest>) => this.call<OffsetCommitResponse>(offsetCommit, v, r);

@@ -81,7 +81,7 @@ export class Scenario {
     },
     delete: (groups) => {
       const outcomes = this.take(this.machine.deleteGroups(groups, this.nowMs));
-      groups.forEach((group, index) => this.say(`${group}: ${errorName(outcomes[index])}`));
+      for (const [index, group] of groups.entries()) this.say(`${group}: ${errorName(outcomes[index])}`);
     },
     forget: ([topic]) => this.take(this.machine.forgetTopic(topic, this.nowMs)),
     advance: ([ms]) => this.advance(Number(ms)),

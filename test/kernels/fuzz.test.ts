@@ -5,13 +5,14 @@ import { describe, expect, it } from "vitest";
 import type { Decoded } from "#kernels/kernels.ts";
 import { referenceKernels as reference } from "#kernels/reference.ts";
 import { buildBatch } from "#records/builder.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { sameBytes } from "./cases.ts";
 import { concat, noise, TEXT } from "./inputs.ts";
 import { wasmKernels as wasm } from "./twins.ts";
 
 /** `KEDGE_FUZZ_RUNS=1000000 npx vitest run test/kernels/fuzz` runs longer; a failure prints its seed. */
 const RUNS = Number(process.env.KEDGE_FUZZ_RUNS ?? 4000);
+const TIMEOUT_MS = 20_000 + RUNS;
 const MAX_BYTES = 20_000;
 
 /** Data with runs, repetitions and noise. */
@@ -77,7 +78,7 @@ function repairedFrame(bytes: Uint8Array): Uint8Array {
   return bytes.with(length - 1, (reference.xxhash32(bytes.subarray(4, length - 1)) >>> 8) & 0xff);
 }
 
-describe("both twins on arbitrary input", () => {
+describe("both twins on arbitrary input", { timeout: TIMEOUT_MS }, () => {
   it("checksum alike", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 4000 }), fc.integer(), (bytes, seed) => {
@@ -136,7 +137,7 @@ describe("both twins on arbitrary input", () => {
   });
 });
 
-describe("the LZ4 kernel beside lz4-wasm", () => {
+describe("the LZ4 kernel beside lz4-wasm", { timeout: TIMEOUT_MS }, () => {
   /** lz4-wasm speaks bare blocks behind their decoded size; a frame with blocks of up to 4 MB can hold one. */
   function frameOf(block: Uint8Array): Uint8Array {
     const size = Uint8Array.of(block.length, block.length >>> 8, block.length >>> 16, 0);
@@ -181,7 +182,7 @@ describe("the LZ4 kernel beside lz4-wasm", () => {
   });
 });
 
-describe("the memory of the WASM kernels", () => {
+describe("the memory of the WASM kernels", { timeout: TIMEOUT_MS }, () => {
   interface Raw {
     readonly memory: WebAssembly.Memory;
     arenaStart(): number;

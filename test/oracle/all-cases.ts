@@ -1,4 +1,5 @@
 import { apiVersionsCases, idempotenceCases, produceCases, readCases, sessionCases } from "./cases/records.ts";
+import { configCases, topicCases } from "./cases/cluster.ts";
 import { groupCases } from "./cases/groups.ts";
 import type { Session } from "./session.ts";
 
@@ -9,6 +10,8 @@ const CASES: Readonly<Record<string, (session: Session) => Promise<void>>> = {
   read: readCases,
   sessions: sessionCases,
   groups: groupCases,
+  topics: topicCases,
+  configs: configCases,
 };
 
 export function allCases(only: string | undefined) {

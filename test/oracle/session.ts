@@ -1,3 +1,4 @@
+import { ZERO_UUID } from "#bytes/uuid.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
 import { WireClient } from "./wire-client.ts";
 
@@ -83,7 +84,7 @@ export class Session {
 
   /** From now on this value of the cluster's own choice is written as `word`. */
   call(field: string, value: string | number, word: string): void {
-    this.#words.set(`${field} ${value}`, word);
+    if (value !== ZERO_UUID) this.#words.set(`${field} ${value}`, word);
   }
 
   #plain(answer: unknown): string {

@@ -4,7 +4,7 @@ import { type Codec, isControl, isTransactional, readBatchHeader } from "#record
 import { buildBatch } from "#records/builder.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
 import type { NewRecord } from "#records/record.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { twins } from "../kernels/twins.ts";
 import { vector } from "./verdict-cases.ts";
 

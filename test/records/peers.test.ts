@@ -7,7 +7,7 @@ import { buildBatch } from "#records/builder.ts";
 import { readRecords } from "#records/reader.ts";
 import type { NewRecord } from "#records/record.ts";
 import { validateBatch } from "#records/validate.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { wasmKernels as kernels } from "../kernels/twins.ts";
 import { DEFAULT_RULES, NOW_MS } from "./verdict-cases.ts";
 

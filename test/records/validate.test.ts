@@ -5,7 +5,7 @@ import { buildBatch } from "#records/builder.ts";
 import { readRecords } from "#records/reader.ts";
 import { MAX_RECORD_ERRORS } from "#records/record-errors.ts";
 import { type BatchOutcome, validateBatch } from "#records/validate.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { twins } from "../kernels/twins.ts";
 import { DEFAULT_RULES, NOW_MS, vector } from "./verdict-cases.ts";
 

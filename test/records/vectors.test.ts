@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { codecOf, isTransactional, lastSequenceOf, readBatchHeader, timestampTypeOf } from "#records/batch.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
 import type { NewRecord } from "#records/record.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { validateBatch } from "#records/validate.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { twins } from "../kernels/twins.ts";
-import { vector } from "./verdict-cases.ts";
+import { CODECS, COUNT, librdkafkaKey, librdkafkaValue } from "./librdkafka-input.ts";
+import { DEFAULT_RULES, vector } from "./verdict-cases.ts";
 
 const BASE_MS = 1_700_000_000_000;
 const encoder = new TextEncoder();
@@ -73,5 +75,27 @@ describe.each(twins)("batches made by Kafka's own producer classes ($name)", (ke
     // Version 0, type 1 (commit); the value's coordinator epoch is 9.
     expect([...(record.key ?? [])]).toEqual([0, 0, 0, 1]);
     expect([...(record.value ?? [])].slice(0, 6)).toEqual([0, 0, 0, 0, 0, 9]);
+  });
+});
+
+describe.each(twins)("batches made by librdkafka ($name)", (kernels) => {
+  const decoder = new TextDecoder();
+  const text = (bytes: Uint8Array | null) => (bytes === null ? null : decoder.decode(bytes));
+
+  it.each(CODECS)("accepts and reads %s", (codec) => {
+    const batch = vector(`librdkafka-${codec}`);
+    const { maxTimestamp } = readBatchHeader(batch, 0);
+    const rules = { ...DEFAULT_RULES, nowMs: maxTimestamp, compacted: true };
+    // Its header needs no stamp: its greatest timestamp is right already.
+    expect(validateBatch({ kernels, codecs }, batch, rules)).toMatchObject({ ok: true, stamp: null });
+    const records = readRecords({ kernels, codecs }, batch, 0);
+    expect(records.map((record) => [text(record.key), text(record.value)])).toEqual(
+      Array.from({ length: COUNT }, (_, index) => [librdkafkaKey(index), librdkafkaValue(index)]),
+    );
+    expect(records.every((record) => maxTimestamp - record.timestampMs < 10_000)).toBe(true);
+    expect(records[7].headers.map((header) => [header.key, text(header.value)])).toEqual([
+      ["trace", "42"],
+      ["empty", ""],
+    ]);
   });
 });

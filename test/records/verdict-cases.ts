@@ -8,7 +8,7 @@ import { stampCrc } from "#records/batch.ts";
 import { type BatchOptions, buildBatch } from "#records/builder.ts";
 import type { NewRecord } from "#records/record.ts";
 import type { ValidationRules } from "#records/validate.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 
 export const NOW_MS = 1_700_000_000_000;
 const VECTORS = new URL("../vectors/records/", import.meta.url);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
 import { readBatchHeader, stampBatch, stampMaxTimestamp } from "#records/batch.ts";
 import { validateBatch } from "#records/validate.ts";
-import { zlibCodecs as codecs } from "../../worker/codecs.ts";
+import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { twins } from "../kernels/twins.ts";
 import { type VerdictCase, verdictCases } from "./verdict-cases.ts";
 

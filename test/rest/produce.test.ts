@@ -8,7 +8,11 @@ import { compression, restCluster } from "../doubles/rest-cluster.ts";
 const JSON_TYPE = "application/vnd.kafka.json.v2+json";
 const BINARY_TYPE = "application/vnd.kafka.binary.v2+json";
 
-function post(body: NonNullable<RequestInit["body"]>, contentType: string | null = JSON_TYPE, accept?: string): RequestInit {
+function post(
+  body: NonNullable<RequestInit["body"]>,
+  contentType: string | null = JSON_TYPE,
+  accept?: string,
+): RequestInit {
   const headers = new Headers();
   if (contentType !== null) headers.set("content-type", contentType);
   if (accept !== undefined) headers.set("accept", accept);
@@ -111,7 +115,7 @@ describe("POST /topics/{topic}", () => {
     const { brokers, request } = cluster();
     brokers.intercept = ({ apiKey }) =>
       apiKey === 0
-        ? { responses: [{ name: "t", partitionResponses: [{ index: 0, errorCode: ErrorCode.MESSAGE_TOO_LARGE }] }] }
+        ? { responses: [{ partitionResponses: [{ index: 0, errorCode: ErrorCode.MESSAGE_TOO_LARGE }] }] }
         : undefined;
     const response = await request("/topics/t", post('{"records":[{"value":1},{"value":2,"partition":9}]}'));
     expect(response.status).toBe(200);
@@ -130,9 +134,7 @@ describe("POST /topics/{topic}", () => {
     brokers.intercept = ({ apiKey }) =>
       apiKey === 0
         ? {
-            responses: [
-              { name: "t", partitionResponses: [{ index: 0, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED }] },
-            ],
+            responses: [{ partitionResponses: [{ index: 0, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED }] }],
           }
         : undefined;
     const response = await request("/topics/t", post('{"records":[{"value":1}]}'));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Codec } from "#records/batch.ts";
 import { buildBatch } from "#records/builder.ts";
-import { FETCH_BYTES, MAX_INFLATED_BYTES, MAX_RECORDS_PER_READ } from "#rest/limits.ts";
+import { MAX_INFLATED_BYTES, MAX_RECORDS_PER_READ, READ_FETCH_BYTES } from "#rest/limits.ts";
 import { batchOf, compression, restCluster, utf8 } from "../doubles/rest-cluster.ts";
 
 const JSON_TYPE = "application/vnd.kafka.json.v2+json";
@@ -69,7 +69,7 @@ describe("GET /topics/{topic}/partitions/{partition}/records", () => {
 
   it("fetches again until it has what was asked for", async () => {
     const { brokers, request } = cluster();
-    for (let i = 0; i < 3; i++) brokers.append("t", 0, batchOf("x".repeat(FETCH_BYTES - 500)));
+    for (let i = 0; i < 3; i++) brokers.append("t", 0, batchOf("x".repeat(READ_FETCH_BYTES - 500)));
     const response = await request("/topics/t/partitions/0/records?offset=0&count=3");
     expect(((await response.json()) as unknown[]).length).toBe(3);
     expect(brokers.requests(1).length).toBeGreaterThan(1);

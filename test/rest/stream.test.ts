@@ -4,9 +4,9 @@ import type { FetchRequest } from "#protocol/messages/01-fetch.ts";
 import { Codec } from "#records/batch.ts";
 import { buildBatch } from "#records/builder.ts";
 import {
-  FETCH_BYTES,
   MAX_STREAM_FETCHES,
   MAX_STREAM_PARTITIONS,
+  STREAM_FETCH_BYTES,
   STREAM_HEARTBEAT_MS,
   STREAM_METADATA_MS,
 } from "#rest/limits.ts";
@@ -194,7 +194,7 @@ describe("a live tail that goes on", () => {
 
   it("stops fetching while its reader doesn't read", async () => {
     const { brokers, open, time } = cluster();
-    for (let i = 0; i < 8; i++) brokers.append("t", 0, batchOf("x".repeat(FETCH_BYTES / 2)));
+    for (let i = 0; i < 8; i++) brokers.append("t", 0, batchOf("x".repeat(STREAM_FETCH_BYTES / 2)));
     const reader = await open("?from=earliest");
     expect(brokers.requests(1)).toHaveLength(0);
     await reader.take(1);
@@ -273,6 +273,18 @@ describe("a live tail that goes on", () => {
     expect(await reader.nextFrame()).toBeNull();
   });
 
+  it("ends when its topic is another one now, though that has the offsets, too", async () => {
+    const { brokers, open } = cluster();
+    brokers.append("t", 0, batchOf("old"));
+    const reader = await open("?from=earliest");
+    await reader.take(1);
+    brokers.topics.delete("t");
+    brokers.addTopic("t", 1);
+    brokers.append("t", 0, batchOf("a", "b"));
+    const events = await reader.take(2);
+    expect(events).toMatchObject([{ event: "problem", data: expect.stringContaining("made again") }]);
+  });
+
   it("ends at a batch that can't be read", async () => {
     const { brokers, open } = cluster();
     const [batch] = [buildBatch(compression, [{ timestampMs: 1, key: null, value: utf8("x") }], { codec: Codec.GZIP })];
@@ -291,7 +303,8 @@ describe("a live tail that goes on", () => {
       if ((await reader.take(1)).length === 0) throw new Error(`it ended after ${i} fetches`);
     }
     brokers.append("t", 0, batchOf("x"));
-    expect(await reader.nextFrame()).toBeNull();
+    expect(await reader.take(1)).toEqual([]);
+    expect(reader.comments).toEqual([expect.stringContaining("come back")]);
     expect(reader.lastEventId).toBe(`0:${MAX_STREAM_FETCHES}`);
   });
 });

@@ -1,4 +1,4 @@
-import { zlibCodecs } from "../../worker/codecs.ts";
+import { zlibCodecs } from "#worker/codecs.ts";
 import { runCodecCases } from "./codecs-cases.ts";
 
 runCodecCases(zlibCodecs);

@@ -16,7 +16,7 @@ const KEY_TYPE_GROUP = 0;
 
 interface FoundCoordinator {
   readonly errorCode: ErrorCode;
-  readonly errorMessage: string | null;
+  readonly errorMessage: string;
   readonly nodeId: number;
   readonly host: string;
   readonly port: number;
@@ -28,7 +28,11 @@ export const findCoordinator = handler({
   min: 0,
   max: 6,
   async handle({ broker, apiVersion }, { key, keyType, coordinatorKeys }) {
-    if (apiVersion < FIRST_VERSION_WITH_MANY_KEYS) return find(broker.groups, keyType, key);
+    if (apiVersion < FIRST_VERSION_WITH_MANY_KEYS) {
+      const found = await find(broker.groups, keyType, key);
+      // Here Kafka spells success out, and in later versions leaves the message empty.
+      return found.errorCode === ErrorCode.NONE ? { ...found, errorMessage: "NONE" } : found;
+    }
     const coordinators = await Promise.all(
       coordinatorKeys.map(async (one) => ({ key: one, ...(await find(broker.groups, keyType, one)) })),
     );
@@ -45,7 +49,7 @@ async function find(groups: GroupCoordinators, keyType: number, key: string): Pr
     return notFound(ErrorCode.COORDINATOR_NOT_AVAILABLE, errorMessage(ErrorCode.COORDINATOR_NOT_AVAILABLE));
   }
   const { brokerId, host, port } = endpoint;
-  return { errorCode: ErrorCode.NONE, errorMessage: null, nodeId: brokerId, host, port };
+  return { errorCode: ErrorCode.NONE, errorMessage: "", nodeId: brokerId, host, port };
 }
 
 function notFound(errorCode: ErrorCode, message: string): FoundCoordinator {

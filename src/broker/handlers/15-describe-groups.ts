@@ -24,7 +24,9 @@ export const describeGroups = handler({
         const result = await broker.groups.describeGroup(groupId);
         if (result.errorCode === ErrorCode.NONE) return { ...result.value, authorizedOperations: operations(groupId) };
         if (result.errorCode !== ErrorCode.GROUP_ID_NOT_FOUND) return { groupId, errorCode: result.errorCode };
-        if (apiVersion < FIRST_VERSION_WITH_NOT_FOUND) return { groupId, groupState: DEAD_STATE };
+        if (apiVersion < FIRST_VERSION_WITH_NOT_FOUND) {
+          return { groupId, groupState: DEAD_STATE, authorizedOperations: operations(groupId) };
+        }
         const errorMessage = `Group ${groupId} not found.`;
         return { groupId, groupState: DEAD_STATE, errorCode: result.errorCode, errorMessage };
       }),

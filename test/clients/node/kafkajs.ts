@@ -52,7 +52,10 @@ export function kafkajsClient(bootstrap: string): ClientUnderTest {
 
   async function read(topic: string, count: number): Promise<ReadRecord[]> {
     reads += 1;
-    const consumer = kafka.consumer({ groupId: `${topic}-reader-${process.pid}-${reads}`, maxWaitTimeInMs: FETCH_WAIT_MS });
+    const consumer = kafka.consumer({
+      groupId: `${topic}-reader-${process.pid}-${reads}`,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+    });
     const records: ReadRecord[] = [];
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -82,7 +85,11 @@ export function kafkajsClient(bootstrap: string): ClientUnderTest {
     topicConfig,
     produce,
     read,
-    join: (groupId, topic) => join(kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 300, maxWaitTimeInMs: FETCH_WAIT_MS }), topic),
+    join: (groupId, topic) =>
+      join(
+        kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 300, maxWaitTimeInMs: FETCH_WAIT_MS }),
+        topic,
+      ),
     async createTopic(topic, partitions, configs = {}) {
       await connected;
       const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
@@ -98,11 +105,13 @@ export function kafkajsClient(bootstrap: string): ClientUnderTest {
     },
     async offsets(topic, at) {
       const found =
-        typeof at === "number" ? await admin.fetchTopicOffsetsByTimestamp(topic, at) : await admin.fetchTopicOffsets(topic);
+        typeof at === "number"
+          ? await admin.fetchTopicOffsetsByTimestamp(topic, at)
+          : await admin.fetchTopicOffsets(topic);
       const field = at === "earliest" ? "low" : "offset";
       return found
         .toSorted((a, b) => a.partition - b.partition)
-        .map((partition) => Number((partition as Record<string, unknown>)[field]));
+        .map((partition) => Number((partition as { low?: string; offset: string })[field]));
     },
     close: () => admin.disconnect(),
   };

@@ -30,7 +30,8 @@ async function report(scenario: string, work: () => Promise<void>): Promise<void
 if (phase === "own") {
   for (const scenario of scenariosOf(client)) await report(scenario, () => runScenario(scenario, run));
 } else {
-  for (const topic of env("TOPICS").split(",").filter(Boolean)) await report(topic, () => readWrittenByOther(run, topic));
+  for (const topic of env("TOPICS").split(",").filter(Boolean))
+    await report(topic, () => readWrittenByOther(run, topic));
 }
 await client.close();
 // kafkajs leaves timers behind after disconnect; everything is reported by now.

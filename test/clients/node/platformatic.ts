@@ -1,5 +1,13 @@
 /** @platformatic/kafka 2.12: all five codecs, JavaScript only. */
-import { Admin, Consumer, ListOffsetTimestamps, type Message, Producer, type ProducerOptions } from "@platformatic/kafka";
+import {
+  Admin,
+  ConfigResourceTypes,
+  Consumer,
+  ListOffsetTimestamps,
+  type Message,
+  Producer,
+  type ProducerOptions,
+} from "@platformatic/kafka";
 import type { WireRecord } from "../records.ts";
 import {
   type ClientUnderTest,
@@ -10,7 +18,6 @@ import {
   type TopicShape,
 } from "./client.ts";
 
-const TOPIC_RESOURCE = 2;
 const READ_TIMEOUT_MS = 30_000;
 
 export function platformaticClient(bootstrap: string): ClientUnderTest {
@@ -25,7 +32,7 @@ export function platformaticClient(bootstrap: string): ClientUnderTest {
   }
 
   async function topicConfig(topic: string, name: string): Promise<string | null> {
-    const resources = [{ resourceType: TOPIC_RESOURCE, resourceName: topic, configurationKeys: [name] }];
+    const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: [name] }];
     const described = await admin.describeConfigs({ resources });
     return described[0].configs.find((config) => config.name === name)?.value ?? null;
   }
@@ -34,7 +41,9 @@ export function platformaticClient(bootstrap: string): ClientUnderTest {
     const options: ProducerOptions<Buffer, Buffer, Buffer, Buffer> = { ...base, idempotent: how.idempotent, acks: -1 };
     const producer = new Producer({ ...options, compression: how.codec });
     for (let from = 0; from < records.length; from += how.chunk) {
-      await producer.send({ messages: records.slice(from, from + how.chunk).map((record) => toMessage(topic, record)) });
+      await producer.send({
+        messages: records.slice(from, from + how.chunk).map((record) => toMessage(topic, record)),
+      });
     }
     await producer.close();
   }

@@ -85,7 +85,11 @@ async function group(run: Run): Promise<void> {
 
     const second = await join();
     await settle(() => {
-      deepStrictEqual([...first.assignment(), ...second.assignment()].toSorted(), all, "two members cover every partition once");
+      deepStrictEqual(
+        [...first.assignment(), ...second.assignment()].toSorted(),
+        all,
+        "two members cover every partition once",
+      );
       deepStrictEqual([first.assignment().length, second.assignment().length], [2, 2], "two members share evenly");
     });
     // @platformatic/kafka hands out what a fetch from before the rebalance brings, also of partitions given away: let it end.
@@ -98,13 +102,17 @@ async function group(run: Run): Promise<void> {
     await first.close();
     await settle(() => deepStrictEqual(second.assignment(), all, "the member that stays takes over"));
     await produceNumbered(run, topic, 160, 80);
-    await settle(() => deepStrictEqual(bothSaw(first, second), expectedSeen(0, 240), "what was read after the take-over"));
+    await settle(() =>
+      deepStrictEqual(bothSaw(first, second), expectedSeen(0, 240), "what was read after the take-over"),
+    );
     await second.commit();
     await second.close();
 
     const third = await join();
     await produceNumbered(run, topic, 240, 40);
-    await settle(() => deepStrictEqual(third.seen.toSorted(), expectedSeen(240, 40), "a later member resumes where they ended"));
+    await settle(() =>
+      deepStrictEqual(third.seen.toSorted(), expectedSeen(240, 40), "a later member resumes where they ended"),
+    );
     await third.close();
   } finally {
     await Promise.allSettled(members.map((member) => member.close()));
@@ -123,7 +131,9 @@ async function admin(run: Run): Promise<void> {
   await run.client.growTopic(topic, 5);
   await settle(async () => deepStrictEqual(await run.client.describeTopic(topic), { partitions: 5, led: 5 }));
   await run.client.deleteTopic(topic);
-  await settle(async () => deepStrictEqual((await run.client.listTopics()).includes(topic), false, "a deleted topic is gone"));
+  await settle(async () =>
+    deepStrictEqual((await run.client.listTopics()).includes(topic), false, "a deleted topic is gone"),
+  );
 }
 
 const SCENARIOS: Record<string, Scenario> = { idempotent, offsets, group, admin };
@@ -136,7 +146,11 @@ async function createReady(run: Run, topic: string, partitions: number): Promise
   await run.client.createTopic(topic, partitions);
   await settle(async () => {
     const ends = await run.client.offsets(topic, "latest");
-    deepStrictEqual(ends, Array.from({ length: partitions }, () => 0), "end offsets of a new topic");
+    deepStrictEqual(
+      ends,
+      Array.from({ length: partitions }, () => 0),
+      "end offsets of a new topic",
+    );
   });
 }
 

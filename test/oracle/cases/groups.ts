@@ -116,7 +116,7 @@ async function lifeOfAGroup(session: Session, version: number, topicId: string):
     groupId,
     topics: [{ name: session.topic("groups"), partitions: [{ partitionIndex: 1, committedOffset: 3, committedMetadata: "" }] }],
   });
-  await session.ask("delete", m.DeleteGroups, Math.min(version, 2), { groupsNames: [groupId, session.topic("no-group"), ""] });
+  await session.ask("delete", m.DeleteGroups, Math.min(version, 2), { groupsNames: [groupId, session.topic("no-group")] });
   await session.ask("committed after deletion", m.OffsetFetch, 7, { groupId, topics: names });
 }
 

@@ -1,0 +1,204 @@
+/**
+ * What clients saw of a Kafka cluster, one event per request and partition. Any cluster and any client can write it: times are
+ * milliseconds on one clock that all clients share, a record is named by an id that is unique in the history (its value holds it), and
+ * a topic by a name that is unique to its incarnation (`orders#<topicId>` where topics come and go, else just the name).
+ *
+ * `completedMs` is null where no answer came: then the request may have been carried out, at any time after `invokedMs`.
+ */
+export type HistoryEvent =
+  | ProduceEvent
+  | FetchEvent
+  | OffsetsEvent
+  | DeleteRecordsEvent
+  | CommitEvent
+  | CommittedEvent
+  | JoinEvent
+  | AssignmentEvent
+  | ProducerIdEvent
+  | TopicEvent
+  | TopicsSeenEvent
+  | QuietEvent;
+
+interface Exchange {
+  readonly client: string;
+  readonly invokedMs: number;
+  readonly completedMs: number | null;
+}
+
+export interface PartitionOf {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** One batch, from its first send to its end: acknowledged, refused for certain, or nobody knows. */
+export interface ProduceEvent extends Exchange, PartitionOf {
+  readonly type: "produce";
+  readonly acks: -1 | 0 | 1;
+  readonly idempotent: boolean;
+  /** Batches of one session and partition are appended in the order of `order`, or the session says that it doesn't promise so. */
+  readonly session: string;
+  readonly ordered: boolean;
+  readonly order: number;
+  /** How often it was sent. */
+  readonly attempts: number;
+  readonly ids: readonly string[];
+  readonly outcome: "acknowledged" | "refused" | "unknown";
+  /** -1 where the answer didn't say. */
+  readonly baseOffset: number;
+  /** Kafka's error code of the last answer. */
+  readonly errorCode: number;
+}
+
+/** The answer for one partition of one Fetch. */
+export interface FetchEvent extends Exchange, PartitionOf {
+  readonly type: "fetch";
+  readonly group: string | null;
+  readonly offset: number;
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  readonly logStartOffset: number;
+  /** The offset behind the last batch of the answer; the offset asked for when there was none. */
+  readonly nextOffset: number;
+  readonly minBytes: number;
+  /** From `offset` on. A value that isn't whole has the id `"?"`. */
+  readonly records: readonly SeenRecord[];
+}
+
+export interface SeenRecord {
+  readonly offset: number;
+  readonly id: string;
+}
+
+/** ListOffsets for the beginning or the end. */
+export interface OffsetsEvent extends Exchange, PartitionOf {
+  readonly type: "offsets";
+  readonly which: "earliest" | "latest";
+  readonly offset: number;
+}
+
+export interface DeleteRecordsEvent extends Exchange, PartitionOf {
+  readonly type: "delete-records";
+  readonly beforeOffset: number;
+  readonly outcome: "acknowledged" | "refused" | "unknown";
+  readonly lowWatermark: number;
+}
+
+/** OffsetCommit for one partition. */
+export interface CommitEvent extends Exchange, PartitionOf {
+  readonly type: "commit";
+  readonly group: string;
+  readonly memberId: string;
+  readonly generation: number;
+  readonly offset: number;
+  readonly outcome: "acknowledged" | "refused" | "unknown";
+}
+
+/** OffsetFetch for one partition: -1 = nothing committed. */
+export interface CommittedEvent extends Exchange, PartitionOf {
+  readonly type: "committed";
+  readonly group: string;
+  readonly offset: number;
+}
+
+/** A JoinGroup that was answered with a generation. */
+export interface JoinEvent extends Exchange {
+  readonly type: "join";
+  readonly group: string;
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+/** A SyncGroup that was answered with an assignment. */
+export interface AssignmentEvent extends Exchange {
+  readonly type: "assignment";
+  readonly group: string;
+  readonly memberId: string;
+  readonly generation: number;
+  readonly partitions: readonly PartitionOf[];
+}
+
+export interface ProducerIdEvent extends Exchange {
+  readonly type: "producer-id";
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+/** CreateTopics, CreatePartitions or DeleteTopics for one topic. */
+export interface TopicEvent extends Exchange {
+  readonly type: "topic";
+  readonly action: "create" | "grow" | "delete";
+  readonly topic: string;
+  readonly name: string;
+  /** The number of partitions that there are to be; 0 for a deletion. */
+  readonly partitions: number;
+  readonly outcome: "acknowledged" | "refused" | "unknown";
+}
+
+/** Metadata of all topics. */
+export interface TopicsSeenEvent extends Exchange {
+  readonly type: "topics-seen";
+  readonly topics: readonly { readonly topic: string; readonly name: string; readonly partitions: number }[];
+}
+
+/** From now on nothing fails and nothing is slow: what must come at last must come now. */
+export interface QuietEvent {
+  readonly type: "quiet";
+  readonly atMs: number;
+}
+
+/** What is wrong with a history, and under which rule of `docs/promises.md`. */
+export interface Anomaly {
+  readonly rule: Rule;
+  readonly message: string;
+}
+
+export const RULES = [
+  "lost",
+  "duplicated",
+  "reordered",
+  "torn",
+  "phantom",
+  "diverged",
+  "uncommitted-read",
+  "went-back",
+  "deleted-came-back",
+  "log-start-moved",
+  "commit-lost",
+  "commit-fenced",
+  "two-owners",
+  "generation-reused",
+  "skipped",
+  "producer-id-reused",
+  "sequence-refused",
+  "topic-lost",
+  "late",
+  "unread",
+] as const;
+export type Rule = (typeof RULES)[number];
+
+export interface CheckOptions {
+  /**
+   * Old instances may answer reads from memory for a while (a broker that was started twice, an old leader): then what a read misses is
+   * held against it only in the quiet time.
+   */
+  readonly staleReads?: boolean;
+  /** The history ends with a whole read of every partition: an acknowledged record that nobody read is an anomaly. */
+  readonly isComplete?: boolean;
+  /** After this long an answer to a parked fetch is late, in the quiet time. 0 = never. */
+  readonly lateMs?: number;
+  /** Only DeleteRecords moves the start of a log. */
+  readonly noRetention?: boolean;
+}
+
+/** The key of a partition in maps. */
+export function keyOf({ topic, partition }: PartitionOf): string {
+  return `${topic}/${partition}`;
+}
+
+/** One event a line. */
+export function parseHistory(text: string): HistoryEvent[] {
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line) as HistoryEvent);
+}

@@ -12,11 +12,36 @@ export interface LoadCase {
 const KB = 1024;
 
 export const LOAD_CASES: readonly LoadCase[] = [
-  produceCase("1 KB, 1 partition, default settings", { partitions: 1, records: 80_000, valueBytes: KB, batching: "default" }),
-  produceCase("1 KB, 6 partitions, default settings", { partitions: 6, records: 80_000, valueBytes: KB, batching: "default" }),
-  produceCase("1 KB, 1 partition, 1 MB batches", { partitions: 1, records: 120_000, valueBytes: KB, batching: "large" }),
-  produceCase("1 KB, 6 partitions, 1 MB batches", { partitions: 6, records: 120_000, valueBytes: KB, batching: "large" }),
-  produceCase("100 B, 1 partition, 1 MB batches", { partitions: 1, records: 400_000, valueBytes: 100, batching: "large" }),
+  produceCase("1 KB, 1 partition, default settings", {
+    partitions: 1,
+    records: 80_000,
+    valueBytes: KB,
+    batching: "default",
+  }),
+  produceCase("1 KB, 6 partitions, default settings", {
+    partitions: 6,
+    records: 80_000,
+    valueBytes: KB,
+    batching: "default",
+  }),
+  produceCase("1 KB, 1 partition, 1 MB batches", {
+    partitions: 1,
+    records: 120_000,
+    valueBytes: KB,
+    batching: "large",
+  }),
+  produceCase("1 KB, 6 partitions, 1 MB batches", {
+    partitions: 6,
+    records: 120_000,
+    valueBytes: KB,
+    batching: "large",
+  }),
+  produceCase("100 B, 1 partition, 1 MB batches", {
+    partitions: 1,
+    records: 400_000,
+    valueBytes: 100,
+    batching: "large",
+  }),
   {
     group: "fetch",
     name: "fetch 1 KB, 6 partitions, just written",

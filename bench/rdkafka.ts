@@ -15,7 +15,11 @@ const SETTINGS: Record<Batching, readonly string[]> = {
   none: ["linger.ms=0"],
 };
 /** Enough read ahead that the broker, not the client's pause between two fetches, is measured. */
-const FETCH_SETTINGS = ["fetch.message.max.bytes=4194304", "queued.max.messages.kbytes=262144", "queued.min.messages=1000000"];
+const FETCH_SETTINGS = [
+  "fetch.message.max.bytes=4194304",
+  "queued.max.messages.kbytes=262144",
+  "queued.min.messages=1000000",
+];
 
 /** The client, or the reason why it can't be had here. */
 export function rdkafkaClient(): LoadClient | string {

@@ -28,7 +28,12 @@ export async function runStartCase(target: Restartable): Promise<Sample[]> {
 }
 
 async function acknowledge(kafka: string): Promise<void> {
-  const producer = new Producer({ clientId: "kedge-bench", bootstrapBrokers: [kafka], acks: -1, autocreateTopics: true });
+  const producer = new Producer({
+    clientId: "kedge-bench",
+    bootstrapBrokers: [kafka],
+    acks: -1,
+    autocreateTopics: true,
+  });
   await producer.send({ messages: [{ topic: "bench-start", value: Buffer.from("first") }] });
   await producer.close();
 }

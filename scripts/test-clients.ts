@@ -13,7 +13,7 @@ import { type TestBroker, testBroker } from "#test/e2e/broker.ts";
 import { KCAT_CODECS, kcatRead, kcatRoundTrip, missingForKcat } from "#test/e2e/kcat.ts";
 
 const CLIENT_TIMEOUT_MS = 300_000;
-const KNOWN_FAILURES = path.join(import.meta.dirname, "#test/clients/known-failures.txt");
+const KNOWN_FAILURES = path.join(import.meta.dirname, "../test/clients/known-failures.txt");
 
 const { values: options } = parseArgs({
   options: {

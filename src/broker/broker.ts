@@ -1,5 +1,5 @@
-import { type BrokerSettings, brokerSettings, type TopicLogConfig, topicLogConfig } from "#cluster/settings.ts";
 import { remoteController } from "#cluster/remote-controller.ts";
+import { type BrokerSettings, brokerSettings, type TopicLogConfig, topicLogConfig } from "#cluster/settings.ts";
 import { type ClusterView, viewOf } from "#cluster/view.ts";
 import { ParkedFetches } from "#log/parked-fetches.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
@@ -12,8 +12,8 @@ import type { Timers } from "#ports/timers.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Compression } from "#records/compression.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
-import { groupEnvironment } from "./group-environment.ts";
 import { GroupCoordinators } from "./group-coordinators.ts";
+import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
 import { ProducerIds } from "./producer-ids.ts";
 
@@ -106,12 +106,23 @@ export class Broker {
   /** Takes a newer image; an older one is left alone, so that images may arrive in any order. */
   adopt(image: ClusterImage): void {
     if (this.#view !== null && image.version <= this.#view.image.version) return;
+    const before = this.#view;
     this.#view = viewOf(image);
     this.#settings = null;
     this.#configs.clear();
     for (const topicId of this.#logs.topicIds()) {
       if (this.#view.topicById(topicId) === undefined) this.#drop(topicId);
     }
+    this.#tellGroups(before?.image.topics ?? []);
+  }
+
+  /** Groups forget what they committed for topics that are gone, and let go of what others coordinate now. */
+  #tellGroups(topicsBefore: readonly TopicImage[]): void {
+    const gone = topicsBefore.filter((topic) => this.cluster.topicById(topic.topicId) === undefined);
+    this.#groups?.leadershipChanged();
+    if (gone.length === 0) return;
+    // Nobody waits for it, and a log that fails has told `onFatal` already.
+    this.groups.topicsDeleted(gone.map((topic) => topic.name)).catch(() => undefined);
   }
 
   /** The topic is gone: its fetches learn of it at once, its rows go in the background. */

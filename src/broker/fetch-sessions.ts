@@ -1,5 +1,5 @@
-import { ErrorCode } from "#protocol/errors.ts";
 import type { Random } from "#ports/random.ts";
+import { ErrorCode } from "#protocol/errors.ts";
 
 /**
  * Incremental fetch sessions (KIP-227). A session remembers what a consumer fetches, so that its next request

@@ -14,9 +14,12 @@ export class ProducerIds {
   async next(): Promise<number> {
     while (this.#nextId === this.#endId) {
       // All who wait share one request to the controller.
-      this.#refill ??= this.#controller.allocateProducerIds().then((block) => this.#adopt(block)).finally(() => {
-        this.#refill = null;
-      });
+      this.#refill ??= this.#controller
+        .allocateProducerIds()
+        .then((block) => this.#adopt(block))
+        .finally(() => {
+          this.#refill = null;
+        });
       await this.#refill;
     }
     const id = this.#nextId;

@@ -37,7 +37,11 @@ async function produce(client: TestClient, topic: string, records: Uint8Array, o
   return response.responses[0].partitionResponses[0];
 }
 
-function fetchDraft(topic: string, fetchOffset: number, options: { maxWaitMs?: number; minBytes?: number; maxBytes?: number } = {}) {
+function fetchDraft(
+  topic: string,
+  fetchOffset: number,
+  options: { maxWaitMs?: number; minBytes?: number; maxBytes?: number } = {},
+) {
   const { maxWaitMs = 0, minBytes = 1, maxBytes = 1 << 20 } = options;
   return {
     maxWaitMs,
@@ -130,8 +134,11 @@ describe("a broker", () => {
     const cluster = await CoreCluster.open();
     const client = cluster.connect();
     await createTopic(client, "t");
-    const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 5, { transactionalId: null });
-    const batch = (sequence: number) => batchOf([`s${sequence}`], { producerId, producerEpoch: 0, baseSequence: sequence });
+    const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 5, {
+      transactionalId: null,
+    });
+    const batch = (sequence: number) =>
+      batchOf([`s${sequence}`], { producerId, producerEpoch: 0, baseSequence: sequence });
     for (let sequence = 0; sequence < 7; sequence++) await produce(client, "t", batch(sequence));
     expect(await produce(client, "t", batch(4))).toMatchObject({ errorCode: 0, baseOffset: 4 });
     expect((await produce(client, "t", batch(1))).errorCode).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -150,7 +157,9 @@ describe("a broker", () => {
     broken[broken.length - 1] ^= 1;
     expect((await produce(client, "t", broken)).errorCode).toBe(ErrorCode.CORRUPT_MESSAGE);
     expect((await produce(client, "none", batchOf(["x"]))).errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    expect((await produce(client, "t", batchOf(["x"]), { index: 5 })).errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    expect((await produce(client, "t", batchOf(["x"]), { index: 5 })).errorCode).toBe(
+      ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    );
     expect((await produce(client, "t", batchOf(["x"]), { acks: 2 })).errorCode).toBe(ErrorCode.INVALID_REQUIRED_ACKS);
     expect((await produce(client, "t", batchOf(["x".repeat(1_100_000)]))).errorCode).toBe(ErrorCode.MESSAGE_TOO_LARGE);
     expect((await fetchFrom(client, "t", 99)).errorCode).toBe(ErrorCode.OFFSET_OUT_OF_RANGE);
@@ -206,7 +215,9 @@ describe("a broker", () => {
     for (const value of ["a", "b", "c"]) await produce(client, "t", batchOf([value.repeat(100)]));
     const one = batchOf(["a".repeat(100)]).length;
     expect(valuesIn((await fetchFrom(client, "t", 0, { maxBytes: 1 })).records).map((r) => r.offset)).toEqual([0]);
-    expect(valuesIn((await fetchFrom(client, "t", 1, { maxBytes: 2 * one })).records).map((r) => r.offset)).toEqual([1, 2]);
+    expect(valuesIn((await fetchFrom(client, "t", 1, { maxBytes: 2 * one })).records).map((r) => r.offset)).toEqual([
+      1, 2,
+    ]);
   });
 
   it("finds offsets by end, by time and by the largest timestamp", async () => {
@@ -275,7 +286,10 @@ describe("a broker", () => {
     expect(refused.responses[0].partitionResponses[0].errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_ID);
     const fetched = await client.call(FetchRequest, FetchResponse, V.fetchById, {
       maxBytes: 1000,
-      topics: [topicId, unknown].map((id) => ({ topicId: id, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 999 }] })),
+      topics: [topicId, unknown].map((id) => ({
+        topicId: id,
+        partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 999 }],
+      })),
     });
     expect(fetched.responses.map((topic) => topic.partitions[0].errorCode)).toEqual([0, ErrorCode.UNKNOWN_TOPIC_ID]);
     expect(valuesIn(fetched.responses[0].partitions[0].records)).toHaveLength(1);
@@ -288,7 +302,8 @@ describe("a broker", () => {
     await produce(client, "t", batchOf(["a", "b"]));
     const ask = async (leaderEpoch: number, currentLeaderEpoch = -1) => {
       const draft = { topics: [{ topic: "t", partitions: [{ partition: 0, currentLeaderEpoch, leaderEpoch }] }] };
-      return (await client.call(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, 4, draft)).topics[0].partitions[0];
+      return (await client.call(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, 4, draft)).topics[0]
+        .partitions[0];
     };
     expect(await ask(0)).toMatchObject({ errorCode: 0, leaderEpoch: 0, endOffset: 2 });
     expect(await ask(7)).toMatchObject({ errorCode: 0, leaderEpoch: -1, endOffset: -1 });
@@ -320,7 +335,9 @@ describe("a cluster of three brokers", () => {
     const cluster = await CoreCluster.open([1, 2, 3]);
     const client = cluster.connect(1);
     await createTopic(client, "t", 3);
-    const metadata = await cluster.connect(3).call(MetadataRequest, MetadataResponse, V.metadata, { topics: [{ name: "t" }] });
+    const metadata = await cluster
+      .connect(3)
+      .call(MetadataRequest, MetadataResponse, V.metadata, { topics: [{ name: "t" }] });
     const leaders = metadata.topics[0].partitions.map(({ leaderId }) => leaderId);
     expect([...leaders].sort()).toEqual([1, 2, 3]);
     for (const [index, leaderId] of leaders.entries()) {
@@ -334,7 +351,9 @@ describe("a cluster of three brokers", () => {
         } else {
           expect(partition.errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER);
           expect(partition.currentLeader).toEqual({ leaderId, leaderEpoch: 0 });
-          expect(answer.nodeEndpoints).toEqual([{ nodeId: leaderId, host: "127.0.0.1", port: 9091 + leaderId, rack: null }]);
+          expect(answer.nodeEndpoints).toEqual([
+            { nodeId: leaderId, host: "127.0.0.1", port: 9091 + leaderId, rack: null },
+          ]);
         }
       }
     }
@@ -346,7 +365,9 @@ describe("a cluster of three brokers", () => {
     const ids = new Set<number>();
     for (let i = 0; i < 1500; i++) {
       const client = cluster.connect(1 + (i % 2));
-      const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 4, { transactionalId: null });
+      const { producerId } = await client.call(InitProducerIdRequest, InitProducerIdResponse, 4, {
+        transactionalId: null,
+      });
       ids.add(producerId);
     }
     expect(ids.size).toBe(1500);

@@ -1,6 +1,6 @@
-import { apiVersionsCases, idempotenceCases, produceCases, readCases, sessionCases } from "./cases/records.ts";
 import { configCases, topicCases } from "./cases/cluster.ts";
 import { groupCases } from "./cases/groups.ts";
+import { apiVersionsCases, idempotenceCases, produceCases, readCases, sessionCases } from "./cases/records.ts";
 import type { Session } from "./session.ts";
 
 const CASES: Readonly<Record<string, (session: Session) => Promise<void>>> = {

@@ -26,7 +26,13 @@ function nameOf(element: unknown): string {
 
 /** Whether a refused produce tells the log start offset depends in Kafka on how far the request came. No client looks at it. */
 function isRefused(value: unknown): value is object {
-  return typeof value === "object" && value !== null && "recordErrors" in value && "errorCode" in value && value.errorCode !== 0;
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "recordErrors" in value &&
+    "errorCode" in value &&
+    value.errorCode !== 0
+  );
 }
 
 /** A broker that is asked the same questions as another one. */
@@ -61,14 +67,23 @@ export class Session {
   }
 
   /** Asks and notes the answer. */
-  async ask<Q, S>(what: string, messages: readonly [Message<Q>, Message<S>], version: number, draft: Draft<Q>): Promise<S> {
+  async ask<Q, S>(
+    what: string,
+    messages: readonly [Message<Q>, Message<S>],
+    version: number,
+    draft: Draft<Q>,
+  ): Promise<S> {
     const answer = await this.tell(messages, version, draft);
     this.note(`${what} v${version}`, answer);
     return answer as S;
   }
 
   /** Asks without noting. */
-  async tell<Q, S>([request, response]: readonly [Message<Q>, Message<S>], version: number, draft: Draft<Q>): Promise<S> {
+  async tell<Q, S>(
+    [request, response]: readonly [Message<Q>, Message<S>],
+    version: number,
+    draft: Draft<Q>,
+  ): Promise<S> {
     this.#client ??= await WireClient.connect(this.bootstrap);
     const answer = await this.#client.call(request, response, version, draft).catch((error) => `failed: ${error}`);
     if (typeof answer === "string") {

@@ -46,7 +46,12 @@ export class WireClient {
   async call<Q, S>(request: Message<Q>, response: Message<S>, version: number, draft: Draft<Q>): Promise<S | "closed"> {
     const writer = new Writer();
     this.#correlationId += 1;
-    encodeRequestFrame(writer, request, { apiVersion: version, correlationId: this.#correlationId, clientId: "oracle" }, draft);
+    encodeRequestFrame(
+      writer,
+      request,
+      { apiVersion: version, correlationId: this.#correlationId, clientId: "oracle" },
+      draft,
+    );
     this.#socket.write(writer.finish().slice());
     const frame = await this.receive();
     if (frame === null) return "closed";

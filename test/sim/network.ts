@@ -1,5 +1,5 @@
 import type { Process } from "./process.ts";
-import type { Prng } from "./prng.ts";
+import { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What a broker does with a connection that reached it. */
@@ -12,6 +12,8 @@ export interface ServerEnd {
 export type Listener = (wire: Wire) => ServerEnd | null | Promise<ServerEnd | null>;
 
 interface LinkState {
+  /** Chance of its own, so that leaving out another client doesn't disturb it. */
+  readonly random: Prng;
   /** Until then nothing passes in either direction. */
   heldUntilMs: number;
   /** Until then packets take longer. */
@@ -26,15 +28,15 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections between clients and brokers: each direction keeps its order, everything else is chance. */
 export class Network {
   readonly scheduler: Scheduler;
-  readonly random: Prng;
   readonly wires = new Set<Wire>();
+  readonly #seed: number;
   readonly #listeners = new Map<number, Listener>();
   readonly #links = new Map<string, LinkState>();
   #nextWire = 1;
 
-  constructor(scheduler: Scheduler, random: Prng) {
+  constructor(scheduler: Scheduler, seed: number) {
     this.scheduler = scheduler;
-    this.random = random;
+    this.#seed = seed;
   }
 
   listen(brokerId: number, listener: Listener): void {
@@ -45,7 +47,7 @@ export class Network {
     const key = `${client} ${brokerId}`;
     const known = this.#links.get(key);
     if (known !== undefined) return known;
-    const fresh = { heldUntilMs: 0, slowUntilMs: 0, slowByMs: 0 };
+    const fresh = { random: Prng.named(this.#seed, `link ${key}`), heldUntilMs: 0, slowUntilMs: 0, slowByMs: 0 };
     this.#links.set(key, fresh);
     return fresh;
   }
@@ -58,9 +60,10 @@ export class Network {
   }
 
   delayMs(link: LinkState): number {
-    const base = 0.1 + this.random.exponential(0.4);
-    const spike = this.random.chance(0.01) ? this.random.exponential(60) : 0;
-    const slow = this.scheduler.nowMs < link.slowUntilMs ? this.random.exponential(link.slowByMs) : 0;
+    const { random } = link;
+    const base = 0.1 + random.exponential(0.4);
+    const spike = random.chance(0.01) ? random.exponential(60) : 0;
+    const slow = this.scheduler.nowMs < link.slowUntilMs ? random.exponential(link.slowByMs) : 0;
     return base + spike + slow;
   }
 
@@ -221,7 +224,8 @@ export class Wire {
   break(): void {
     if (this.isForgotten) return;
     this.forget();
-    const { scheduler, random } = this.network;
+    const { scheduler } = this.network;
+    const { random } = this.link;
     scheduler.at(random.exponential(5), `reset ${this.process.name} ${this.brokerId} #${this.id}`, () => this.#endClient());
     scheduler.at(random.exponential(5), "", () => this.#endServer());
   }

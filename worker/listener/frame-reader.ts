@@ -14,7 +14,6 @@ export const MIN_BUFFER_BYTES = 16 * 1024;
 /** A connection keeps a buffer of up to so many bytes between frames: enough for a produce request of a stock client. */
 export const MAX_IDLE_BUFFER_BYTES = 2 * 1024 * 1024;
 
-
 const SIZE_BYTES = 4;
 
 /** What all receive buffers of one object may hold together. */

@@ -37,11 +37,7 @@ export const produce = handler({
   },
 });
 
-function appendToTopic(
-  context: RequestContext,
-  acks: number,
-  data: ProduceRequest["topicData"][number],
-): TopicAnswer {
+function appendToTopic(context: RequestContext, acks: number, data: ProduceRequest["topicData"][number]): TopicAnswer {
   const { broker } = context;
   const byId = context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID;
   const topic = byId ? broker.cluster.topicById(data.topicId) : broker.cluster.topicByName(data.name);
@@ -101,7 +97,9 @@ function refused({ index }: PartitionData, errorCode: ErrorCode): PartitionAnswe
 }
 
 function hasError(responses: readonly TopicAnswer[]): boolean {
-  return responses.some((topic) => topic.partitionResponses?.some((partition) => partition.errorCode !== ErrorCode.NONE));
+  return responses.some((topic) =>
+    topic.partitionResponses?.some((partition) => partition.errorCode !== ErrorCode.NONE),
+  );
 }
 
 function leadersNamed(responses: readonly TopicAnswer[]): (number | undefined)[] {

@@ -9,8 +9,8 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import type { Draft } from "#protocol/schema.ts";
-import { type FetchContext, type FetchTarget } from "../fetch-sessions.ts";
 import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
+import type { FetchContext, FetchTarget } from "../fetch-sessions.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
 
@@ -108,7 +108,9 @@ function answer(
     const { topic } = read.target;
     let last = responses.at(-1);
     if (last === undefined || (byTopicId ? last.topicId : last.topic) !== topic) {
-      last = byTopicId ? { topic: "", topicId: topic, partitions: [] } : { topic, topicId: undefined as never, partitions: [] };
+      last = byTopicId
+        ? { topic: "", topicId: topic, partitions: [] }
+        : { topic, topicId: undefined as never, partitions: [] };
       responses.push(last);
     }
     const partition = partitionAnswer(read, request.isolationLevel);

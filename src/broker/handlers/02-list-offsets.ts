@@ -99,7 +99,8 @@ function find(log: PartitionLog, timestamp: number, committedOnly: boolean) {
     case EARLIEST_PENDING_UPLOAD:
       return NOT_FOUND;
     default: {
-      const found = timestamp === MAX_TIMESTAMP ? log.offsetOfMaxTimestamp(end) : log.offsetForTimestamp(timestamp, end);
+      const found =
+        timestamp === MAX_TIMESTAMP ? log.offsetOfMaxTimestamp(end) : log.offsetForTimestamp(timestamp, end);
       if (found === null) return NOT_FOUND;
       return { timestamp: found.timestampMs, offset: found.offset, leaderEpoch: found.leaderEpoch };
     }

@@ -5,7 +5,10 @@
  */
 import type { TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse } from "#protocol/messages/23-offset-for-leader-epoch.ts";
+import {
+  OffsetForLeaderEpochRequest,
+  OffsetForLeaderEpochResponse,
+} from "#protocol/messages/23-offset-for-leader-epoch.ts";
 import type { Broker } from "../broker.ts";
 import { handler } from "../handler.ts";
 import { fence } from "../leader-fence.ts";

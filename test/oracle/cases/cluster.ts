@@ -1,6 +1,6 @@
 import * as m from "../messages.ts";
 import type { Session } from "../session.ts";
-import { createTopic } from "./records.ts";
+import { createTopic } from "./setup.ts";
 
 const UNKNOWN_ID = "unknownunknownunknowng";
 const TOPIC = 2;
@@ -53,7 +53,11 @@ export async function topicCases(session: Session): Promise<void> {
     { ...topic(""), name: "n".repeat(250) },
     topic("i", { replicationFactor: -2 }),
   ]);
-  const by = (...brokerIds: number[]) => ({ numPartitions: -1, replicationFactor: -1, assignments: [{ partitionIndex: 0, brokerIds }] });
+  const by = (...brokerIds: number[]) => ({
+    numPartitions: -1,
+    replicationFactor: -1,
+    assignments: [{ partitionIndex: 0, brokerIds }],
+  });
   await create("assignments", 7, [
     topic("b1", { ...by(1), numPartitions: 1 }),
     topic("b2", by(1)),
@@ -69,7 +73,11 @@ export async function topicCases(session: Session): Promise<void> {
 
 async function metadataCases(session: Session): Promise<void> {
   for (let version = 0; version <= 13; version++) {
-    const options = { allowAutoTopicCreation: false, includeTopicAuthorizedOperations: true, includeClusterAuthorizedOperations: true };
+    const options = {
+      allowAutoTopicCreation: false,
+      includeTopicAuthorizedOperations: true,
+      includeClusterAuthorizedOperations: true,
+    };
     const ask = async (what: string, topics: { name?: string | null; topicId?: string }[]) => {
       const answer = await session.tell(m.Metadata, version, { topics, ...options });
       if (answer.clusterId) session.call("clusterId", answer.clusterId, "the cluster");
@@ -85,7 +93,10 @@ async function metadataCases(session: Session): Promise<void> {
   for (const version of [0, 1, 2]) {
     const types = version === 0 ? [1] : [0, 1, 2, 3];
     for (const endpointType of types) {
-      const answer = await session.tell(m.DescribeCluster, version, { includeClusterAuthorizedOperations: true, endpointType });
+      const answer = await session.tell(m.DescribeCluster, version, {
+        includeClusterAuthorizedOperations: true,
+        endpointType,
+      });
       session.call("clusterId", answer.clusterId, "the cluster");
       session.note(`cluster ${endpointType} v${version}`, answer);
     }
@@ -93,15 +104,26 @@ async function metadataCases(session: Session): Promise<void> {
   const names = (...topics: string[]) => topics.map((name) => ({ name: session.topic(name) }));
   const describe = (what: string, draft: object) => session.ask(what, m.DescribeTopicPartitions, 0, draft);
   await describe("describe", { topics: names("a", "zz", "b/") });
-  for (const limit of [0, 1, 2, 3]) await describe(`describe ${limit}`, { topics: names("a", "x.y"), responsePartitionLimit: limit });
-  for (const [topicName, partitionIndex] of [["a", 1], ["a", 9], ["b", 0], ["a", -1]] as const) {
+  for (const limit of [0, 1, 2, 3])
+    await describe(`describe ${limit}`, { topics: names("a", "x.y"), responsePartitionLimit: limit });
+  for (const [topicName, partitionIndex] of [
+    ["a", 1],
+    ["a", 9],
+    ["b", 0],
+    ["a", -1],
+  ] as const) {
     const cursor = { topicName: session.topic(topicName), partitionIndex };
     await describe(`describe from ${topicName} ${partitionIndex}`, { topics: names("a", "x.y"), cursor });
   }
 }
 
 async function growthCases(session: Session): Promise<void> {
-  const grow = (what: string, version: number, topics: { name: string; count: number; assignments?: object[] | null }[], validateOnly = true) =>
+  const grow = (
+    what: string,
+    version: number,
+    topics: { name: string; count: number; assignments?: object[] | null }[],
+    validateOnly = true,
+  ) =>
     session.ask(what, m.CreatePartitions, version, {
       timeoutMs: 10_000,
       validateOnly,
@@ -116,7 +138,10 @@ async function growthCases(session: Session): Promise<void> {
       { name: "settled", count: 3, assignments: [{ brokerIds: [1] }] },
     ]);
   }
-  await grow("grow twice", 3, [{ name: "a", count: 3 }, { name: "a", count: 4 }]);
+  await grow("grow twice", 3, [
+    { name: "a", count: 3 },
+    { name: "a", count: 4 },
+  ]);
   await grow("grow on an unknown broker", 3, [{ name: "a", count: 3, assignments: [{ brokerIds: [5] }] }]);
   await grow("grow on no broker", 3, [{ name: "a", count: 3, assignments: [] }]);
 }
@@ -124,11 +149,7 @@ async function growthCases(session: Session): Promise<void> {
 async function deletionCases(session: Session): Promise<void> {
   await session.ask("delete", m.DeleteTopics, 6, {
     timeoutMs: 10_000,
-    topics: [
-      { name: session.topic("zz") },
-      { name: null, topicId: UNKNOWN_ID },
-      { name: session.topic("x.y") },
-    ],
+    topics: [{ name: session.topic("zz") }, { name: null, topicId: UNKNOWN_ID }, { name: session.topic("x.y") }],
   });
   for (let version = 1; version <= 5; version++) {
     await createTopic(session, `deleted-${version}`);
@@ -153,8 +174,13 @@ export async function configCases(session: Session): Promise<void> {
         includeSynonyms,
       });
     }
-    const all = await session.tell(m.DescribeConfigs, version, { resources: [resource(TOPIC, session.topic("configured"))] });
-    session.note(`all names v${version}`, all.results[0].configs.map(({ name, value }) => ({ name, value })));
+    const all = await session.tell(m.DescribeConfigs, version, {
+      resources: [resource(TOPIC, session.topic("configured"))],
+    });
+    session.note(
+      `all names v${version}`,
+      all.results[0].configs.map(({ name, value }) => ({ name, value })),
+    );
     await session.ask("describe amiss", m.DescribeConfigs, version, {
       resources: [
         resource(TOPIC, session.topic("zz")),
@@ -169,7 +195,11 @@ export async function configCases(session: Session): Promise<void> {
 }
 
 async function alterationCases(session: Session): Promise<void> {
-  const alter = (what: string, [type, name]: readonly [number, string], ...configs: readonly (readonly [string, number, string | null])[]) =>
+  const alter = (
+    what: string,
+    [type, name]: readonly [number, string],
+    ...configs: readonly (readonly [string, number, string | null])[]
+  ) =>
     session.ask(`alter ${what}`, m.IncrementalAlterConfigs, 1, {
       validateOnly: false,
       resources: [

@@ -1,19 +1,7 @@
 import type { Message } from "#protocol/schema.ts";
 import * as m from "../messages.ts";
 import type { Session } from "../session.ts";
-import { createTopic } from "./records.ts";
-
-const ANSWER_RETRIES = 100;
-
-/** A coordinator that loads says so for a while. */
-async function awaitCoordinator(session: Session, groupId: string): Promise<void> {
-  for (let attempt = 0; attempt < ANSWER_RETRIES; attempt++) {
-    const { errorCode } = await session.tell(m.FindCoordinator, 3, { key: groupId, keyType: 0 });
-    const { errorCode: loading } = await session.tell(m.Heartbeat, 4, { groupId, generationId: 1, memberId: "nobody" });
-    if (errorCode === 0 && ![14, 15, 16].includes(loading)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+import { awaitCoordinator, createTopic } from "./setup.ts";
 
 function joinDraft(groupId: string, memberId = "", extra: object = {}) {
   return {
@@ -35,7 +23,8 @@ export async function groupCases(session: Session): Promise<void> {
     await awaitCoordinator(session, groupId);
     await session.ask("find", m.FindCoordinator, version, { key: groupId, keyType: 0, coordinatorKeys: [groupId] });
     await session.ask("find nameless", m.FindCoordinator, version, { key: "", keyType: 0, coordinatorKeys: [""] });
-    if (version > 0) await session.ask("find type 9", m.FindCoordinator, version, { key: "x", keyType: 9, coordinatorKeys: ["x"] });
+    if (version > 0)
+      await session.ask("find type 9", m.FindCoordinator, version, { key: "x", keyType: 9, coordinatorKeys: ["x"] });
   }
   for (let version = 0; version <= 9; version++) await lifeOfAGroup(session, version, topicId);
   await wrongAsking(session);
@@ -63,11 +52,31 @@ async function lifeOfAGroup(session: Session, version: number, topicId: string):
   await session.ask("heartbeat before sync", m.Heartbeat, at(m.Heartbeat), { groupId, generationId, memberId });
   const protocol = { protocolType: "consumer", protocolName: "range" };
   const assignments = [{ memberId, assignment: Buffer.from("all of it") }];
-  await session.ask("sync", m.SyncGroup, at(m.SyncGroup), { groupId, generationId, memberId, ...protocol, assignments });
-  await session.ask("sync again", m.SyncGroup, at(m.SyncGroup), { groupId, generationId, memberId, ...protocol, assignments: [] });
+  await session.ask("sync", m.SyncGroup, at(m.SyncGroup), {
+    groupId,
+    generationId,
+    memberId,
+    ...protocol,
+    assignments,
+  });
+  await session.ask("sync again", m.SyncGroup, at(m.SyncGroup), {
+    groupId,
+    generationId,
+    memberId,
+    ...protocol,
+    assignments: [],
+  });
   await session.ask("heartbeat", m.Heartbeat, at(m.Heartbeat), { groupId, generationId, memberId });
-  await session.ask("old heartbeat", m.Heartbeat, at(m.Heartbeat), { groupId, generationId: generationId - 1, memberId });
-  await session.ask("heartbeat of a stranger", m.Heartbeat, at(m.Heartbeat), { groupId, generationId, memberId: "stranger" });
+  await session.ask("old heartbeat", m.Heartbeat, at(m.Heartbeat), {
+    groupId,
+    generationId: generationId - 1,
+    memberId,
+  });
+  await session.ask("heartbeat of a stranger", m.Heartbeat, at(m.Heartbeat), {
+    groupId,
+    generationId,
+    memberId: "stranger",
+  });
   for (const commitVersion of [Math.max(2, version), 10]) {
     const commit = (extra: object, partitions: object[]) => ({
       groupId,
@@ -79,14 +88,34 @@ async function lifeOfAGroup(session: Session, version: number, topicId: string):
     const partition = { partitionIndex: 0, committedOffset: 7, committedLeaderEpoch: 0, committedMetadata: "so far" };
     const offsets = m.OffsetCommit;
     await session.ask("commit", offsets, commitVersion, commit({}, [partition]));
-    await session.ask("commit amiss", offsets, commitVersion, commit({}, [
-      { ...partition, committedMetadata: "m".repeat(5_000) },
-      { ...partition, partitionIndex: 99 },
-    ]));
-    await session.ask("commit null metadata", offsets, commitVersion, commit({}, [{ ...partition, partitionIndex: 1, committedMetadata: null }]));
-    await session.ask("old commit", offsets, commitVersion, commit({ generationIdOrMemberEpoch: generationId - 1 }, [partition]));
+    await session.ask(
+      "commit amiss",
+      offsets,
+      commitVersion,
+      commit({}, [
+        { ...partition, committedMetadata: "m".repeat(5_000) },
+        { ...partition, partitionIndex: 99 },
+      ]),
+    );
+    await session.ask(
+      "commit null metadata",
+      offsets,
+      commitVersion,
+      commit({}, [{ ...partition, partitionIndex: 1, committedMetadata: null }]),
+    );
+    await session.ask(
+      "old commit",
+      offsets,
+      commitVersion,
+      commit({ generationIdOrMemberEpoch: generationId - 1 }, [partition]),
+    );
     await session.ask("commit of a stranger", offsets, commitVersion, commit({ memberId: "stranger" }, [partition]));
-    await session.ask("commit without membership", offsets, commitVersion, commit({ memberId: "", generationIdOrMemberEpoch: -1 }, [partition]));
+    await session.ask(
+      "commit without membership",
+      offsets,
+      commitVersion,
+      commit({ memberId: "", generationIdOrMemberEpoch: -1 }, [partition]),
+    );
     await session.ask("commit for nowhere", offsets, commitVersion, {
       ...commit({}, []),
       topics: [{ name: session.topic("nowhere"), topicId: "abcdefghijklmnopqrstuA", partitions: [partition] }],
@@ -100,23 +129,41 @@ async function lifeOfAGroup(session: Session, version: number, topicId: string):
     ];
     await session.ask("committed", m.OffsetFetch, fetchVersion, { groupId, topics: names, groups });
     if (fetchVersion < 2) continue;
-    await session.ask("all committed", m.OffsetFetch, fetchVersion, { groupId, topics: null, groups: [{ groupId, topics: null }] });
+    await session.ask("all committed", m.OffsetFetch, fetchVersion, {
+      groupId,
+      topics: null,
+      groups: [{ groupId, topics: null }],
+    });
   }
-  const described = await session.tell(m.DescribeGroups, at(m.DescribeGroups), { groups: [groupId, session.topic("no-group")] });
-  for (const { members } of described.groups) for (const { clientHost } of members) session.call("clientHost", clientHost, "the host");
+  const described = await session.tell(m.DescribeGroups, at(m.DescribeGroups), {
+    groups: [groupId, session.topic("no-group")],
+  });
+  for (const { members } of described.groups)
+    for (const { clientHost } of members) session.call("clientHost", clientHost, "the host");
   session.note("described", described);
   const listed = await session.tell(m.ListGroups, at(m.ListGroups), { statesFilter: ["Stable"] });
-  session.note("listed", listed.groups.filter((group) => group.groupId === groupId));
+  session.note(
+    "listed",
+    listed.groups.filter((group) => group.groupId === groupId),
+  );
   await session.ask("delete a group in use", m.DeleteGroups, Math.min(version, 2), { groupsNames: [groupId] });
-  const leave = { groupId, memberId, members: [{ memberId }, { memberId: "stranger" }, { memberId: "", groupInstanceId: "nobody" }] };
+  const leave = {
+    groupId,
+    memberId,
+    members: [{ memberId }, { memberId: "stranger" }, { memberId: "", groupInstanceId: "nobody" }],
+  };
   await session.ask("leave", m.LeaveGroup, at(m.LeaveGroup), leave);
   await session.ask("leave again", m.LeaveGroup, at(m.LeaveGroup), { groupId, memberId, members: [{ memberId }] });
   await session.ask("described empty", m.DescribeGroups, at(m.DescribeGroups), { groups: [groupId] });
   await session.ask("commit to the empty group", m.OffsetCommit, 5, {
     groupId,
-    topics: [{ name: session.topic("groups"), partitions: [{ partitionIndex: 1, committedOffset: 3, committedMetadata: "" }] }],
+    topics: [
+      { name: session.topic("groups"), partitions: [{ partitionIndex: 1, committedOffset: 3, committedMetadata: "" }] },
+    ],
   });
-  await session.ask("delete", m.DeleteGroups, Math.min(version, 2), { groupsNames: [groupId, session.topic("no-group")] });
+  await session.ask("delete", m.DeleteGroups, Math.min(version, 2), {
+    groupsNames: [groupId, session.topic("no-group")],
+  });
   await session.ask("committed after deletion", m.OffsetFetch, 7, { groupId, topics: names });
 }
 
@@ -126,7 +173,8 @@ async function wrongAsking(session: Session): Promise<void> {
   await awaitCoordinator(session, groupId);
   const join = async (what: string, draft: object) => {
     const answer = await session.tell(m.JoinGroup, 3, { ...joinDraft(groupId), ...draft });
-    if (answer.errorCode === 0) for (const field of ["memberId", "leader"]) session.call(field, answer.memberId, `member of ${what}`);
+    if (answer.errorCode === 0)
+      for (const field of ["memberId", "leader"]) session.call(field, answer.memberId, `member of ${what}`);
     session.note(what, answer);
     return answer;
   };
@@ -137,7 +185,12 @@ async function wrongAsking(session: Session): Promise<void> {
   await join("no protocols", { protocols: [] });
   await join("no protocol type", { protocolType: "" });
   const member = await join("first member", {});
-  await session.tell(m.SyncGroup, 2, { groupId, generationId: member.generationId, memberId: member.memberId, assignments: [] });
+  await session.tell(m.SyncGroup, 2, {
+    groupId,
+    generationId: member.generationId,
+    memberId: member.memberId,
+    assignments: [],
+  });
   await join("another protocol type", { protocolType: "connect" });
   await join("no common protocol", { protocols: [{ name: "sticky", metadata: Buffer.from("x") }] });
   for (const [what, draft] of Object.entries({
@@ -158,21 +211,35 @@ async function wrongAsking(session: Session): Promise<void> {
       ...draft,
     });
   }
-  await session.ask("heartbeat of no group", m.Heartbeat, 3, { groupId: session.topic("no-group"), generationId: 1, memberId: "x" });
+  await session.ask("heartbeat of no group", m.Heartbeat, 3, {
+    groupId: session.topic("no-group"),
+    generationId: 1,
+    memberId: "x",
+  });
   await session.ask("heartbeat of a nameless group", m.Heartbeat, 3, { groupId: "", generationId: 1, memberId: "x" });
-  await session.ask("leave no group", m.LeaveGroup, 3, { groupId: session.topic("no-group"), members: [{ memberId: "x" }] });
+  await session.ask("leave no group", m.LeaveGroup, 3, {
+    groupId: session.topic("no-group"),
+    members: [{ memberId: "x" }],
+  });
   await session.ask("leave a nameless group", m.LeaveGroup, 3, { groupId: "", members: [{ memberId: "x" }] });
   for (const version of [2, 8, 9]) {
     await session.ask("commit with a generation to no group", m.OffsetCommit, version, {
       groupId: session.topic("no-group"),
       generationIdOrMemberEpoch: 4,
       memberId: "x",
-      topics: [{ name: session.topic("groups"), partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }] }],
+      topics: [
+        {
+          name: session.topic("groups"),
+          partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }],
+        },
+      ],
     });
   }
   await session.ask("commit to a nameless group", m.OffsetCommit, 8, {
     groupId: "",
-    topics: [{ name: session.topic("groups"), partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }] }],
+    topics: [
+      { name: session.topic("groups"), partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }] },
+    ],
   });
   await session.ask("filter by a state that isn't one", m.ListGroups, 4, { statesFilter: ["Sleepy"] });
   await session.ask("filter by a type that isn't one", m.ListGroups, 5, { typesFilter: ["sleepy"] });
@@ -192,19 +259,53 @@ async function staticMembers(session: Session): Promise<void> {
   const protocol = { protocolType: "consumer", protocolName: "range" };
   const { generationId } = first;
   const assignments = [{ memberId: first.memberId, assignment: Buffer.from("mine") }];
-  await session.ask("sync", m.SyncGroup, 5, { groupId, generationId, memberId: first.memberId, groupInstanceId: "one", ...protocol, assignments });
+  await session.ask("sync", m.SyncGroup, 5, {
+    groupId,
+    generationId,
+    memberId: first.memberId,
+    groupInstanceId: "one",
+    ...protocol,
+    assignments,
+  });
   const second = await join("again without an id", "");
-  await session.ask("sync again", m.SyncGroup, 5, { groupId, generationId, memberId: second.memberId, groupInstanceId: "one", ...protocol, assignments: [] });
-  await session.ask("fenced heartbeat", m.Heartbeat, 4, { groupId, generationId, memberId: first.memberId, groupInstanceId: "one" });
-  await session.ask("fenced sync", m.SyncGroup, 5, { groupId, generationId, memberId: first.memberId, groupInstanceId: "one", ...protocol, assignments });
+  await session.ask("sync again", m.SyncGroup, 5, {
+    groupId,
+    generationId,
+    memberId: second.memberId,
+    groupInstanceId: "one",
+    ...protocol,
+    assignments: [],
+  });
+  await session.ask("fenced heartbeat", m.Heartbeat, 4, {
+    groupId,
+    generationId,
+    memberId: first.memberId,
+    groupInstanceId: "one",
+  });
+  await session.ask("fenced sync", m.SyncGroup, 5, {
+    groupId,
+    generationId,
+    memberId: first.memberId,
+    groupInstanceId: "one",
+    ...protocol,
+    assignments,
+  });
   await session.ask("fenced commit", m.OffsetCommit, 8, {
     groupId,
     generationIdOrMemberEpoch: generationId,
     memberId: first.memberId,
     groupInstanceId: "one",
-    topics: [{ name: session.topic("groups"), partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }] }],
+    topics: [
+      { name: session.topic("groups"), partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: "" }] },
+    ],
   });
-  await session.ask("fenced leave", m.LeaveGroup, 4, { groupId, members: [{ memberId: first.memberId, groupInstanceId: "one" }] });
+  await session.ask("fenced leave", m.LeaveGroup, 4, {
+    groupId,
+    members: [{ memberId: first.memberId, groupInstanceId: "one" }],
+  });
   await session.ask("fenced join", m.JoinGroup, 9, joinDraft(groupId, first.memberId, { groupInstanceId: "one" }));
-  await session.ask("leave by instance", m.LeaveGroup, 4, { groupId, members: [{ memberId: "", groupInstanceId: "one" }] });
+  await session.ask("leave by instance", m.LeaveGroup, 4, {
+    groupId,
+    members: [{ memberId: "", groupInstanceId: "one" }],
+  });
 }

@@ -1,16 +1,20 @@
-import { referenceKernels } from "#kernels/reference.ts";
-import { type BatchOptions, buildBatch } from "#records/builder.ts";
-import { stampCrc } from "#records/batch.ts";
-import { zlibCodecs } from "#worker/codecs.ts";
 import { handlers } from "#broker/registry.ts";
+import { referenceKernels } from "#kernels/reference.ts";
+import { stampCrc } from "#records/batch.ts";
+import { type BatchOptions, buildBatch } from "#records/builder.ts";
+import { zlibCodecs } from "#worker/codecs.ts";
 import * as m from "../messages.ts";
 import type { Session } from "../session.ts";
+import { awaitCoordinator, createTopic, newProducerId } from "./setup.ts";
 
 const compression = { kernels: referenceKernels, codecs: zlibCodecs };
 /** Not older than any retention time. */
 const TIME_MS = Date.now() - 200_000;
 
-export function batch(values: readonly (string | null)[], options: BatchOptions & { key?: string | null; timeMs?: number } = {}): Uint8Array {
+export function batch(
+  values: readonly (string | null)[],
+  options: BatchOptions & { key?: string | null; timeMs?: number } = {},
+): Uint8Array {
   const { key = null, timeMs = TIME_MS } = options;
   return buildBatch(
     compression,
@@ -32,32 +36,12 @@ export function altered(bytes: Uint8Array, change: (view: DataView) => void): Ui
   return copy;
 }
 
-export async function createTopic(session: Session, name: string, numPartitions = 1, configs: Record<string, string> = {}) {
-  const response = await session.tell(m.CreateTopics, 7, {
-    topics: [
-      {
-        name: session.topic(name),
-        numPartitions,
-        replicationFactor: 1,
-        configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-      },
-    ],
-    timeoutMs: 10_000,
-  });
-  session.call("topicId", response.topics[0].topicId, `id of ${name}`);
-  // Kafka's brokers learn of a topic a moment after its creation was answered.
-  const indexes = Array.from({ length: numPartitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 }));
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const { topics } = await session.tell(m.ListOffsets, 5, {
-      topics: [{ name: session.topic(name), partitions: indexes }],
-    });
-    if (topics[0].partitions.every(({ errorCode }) => errorCode === 0)) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return response.topics[0].topicId;
-}
-
-function produceDraft(session: Session, name: string, records: Uint8Array | null, options: { acks?: number; index?: number } = {}) {
+function produceDraft(
+  session: Session,
+  name: string,
+  records: Uint8Array | null,
+  options: { acks?: number; index?: number } = {},
+) {
   const { acks = -1, index = 0 } = options;
   const topic = { name: session.topic(name), partitionData: [{ index, records }] };
   return { acks, timeoutMs: 5_000, topicData: [topic] };
@@ -137,7 +121,7 @@ export async function produceCases(session: Session): Promise<void> {
     "gzip garbage": altered(batch(["xxxxxxxxxxxxxxxx"]), (view) => view.setInt16(21, 1)),
     "negative timestamp": batch(["x"], { timeMs: -5 }),
     "timestamp in the future": batch(["x"], { timeMs: 4_000_000_000_000 }),
-    "transactional": batch(["x"], { transactional: true, producerId: 5, producerEpoch: 0, baseSequence: 0 }),
+    transactional: batch(["x"], { transactional: true, producerId: 5, producerEpoch: 0, baseSequence: 0 }),
   };
   for (const [name, records] of Object.entries(refused)) {
     // A topic each: what one broker takes and the other doesn't must not shift the offsets of what comes after.
@@ -154,12 +138,17 @@ export async function produceCases(session: Session): Promise<void> {
   await session.ask("tombstone", m.Produce, 9, produceDraft(session, "compacted", batch([null], { key: "k" })));
   await session.ask("too large", m.Produce, 9, produceDraft(session, "small", batch(["x".repeat(300)])));
   await session.ask("too old", m.Produce, 9, produceDraft(session, "bounded", batch(["x"])));
-  await session.ask("too new", m.Produce, 9, produceDraft(session, "bounded", batch(["x"], { timeMs: Date.now() + 99_999 })));
+  await session.ask(
+    "too new",
+    m.Produce,
+    9,
+    produceDraft(session, "bounded", batch(["x"], { timeMs: Date.now() + 99_999 })),
+  );
   for (const codec of [1, 2, 3, 4] as const) {
     await session.ask(`codec ${codec}`, m.Produce, 9, produceDraft(session, "produce", batch(["x", "y"], { codec })));
     await session.ask(`codec ${codec}`, m.Produce, 6, produceDraft(session, "produce", batch(["x", "y"], { codec })));
   }
-  await session.tell(m.FindCoordinator, 1, { key: "a group", keyType: 0 });
+  await awaitCoordinator(session, "a group");
   await session.ask("internal topic", m.Produce, 9, {
     acks: 1,
     timeoutMs: 1000,
@@ -175,7 +164,8 @@ export async function apiVersionsCases(session: Session): Promise<void> {
     session.note(`error v${version}`, errorCode);
     // What Kedge doesn't serve yet is no departure; docs/support.md lists it.
     const served = new Set(handlers.map(({ apiKey }) => apiKey));
-    for (const range of apiKeys) if (served.has(range.apiKey)) session.note(`range of ${range.apiKey} v${version}`, range);
+    for (const range of apiKeys)
+      if (served.has(range.apiKey)) session.note(`range of ${range.apiKey} v${version}`, range);
   }
   await session.ask("no name", m.ApiVersions, 3, { clientSoftwareName: "", clientSoftwareVersion: "1" });
   await session.ask("an illegal name", m.ApiVersions, 3, { clientSoftwareName: "a b", clientSoftwareVersion: "1" });
@@ -190,7 +180,7 @@ export async function apiVersionsCases(session: Session): Promise<void> {
 export async function idempotenceCases(session: Session): Promise<void> {
   session.begin("idempotence");
   await createTopic(session, "idempotence");
-  const producer = await session.tell(m.InitProducerId, 4, { transactionalId: null, transactionTimeoutMs: 1000 });
+  const producer = await newProducerId(session, 4);
   session.call("producerId", producer.producerId, "the producer id");
   const send = (what: string, epoch: number, sequence: number, count = 1) => {
     const values = Array.from({ length: count }, (_, i) => `${sequence + i}`);
@@ -211,12 +201,27 @@ export async function idempotenceCases(session: Session): Promise<void> {
   const wrap = { producerId: producer.producerId + 0, producerEpoch: 2, baseSequence: 0 };
   await session.ask("epoch 2", m.Produce, 9, produceDraft(session, "idempotence", batch(["a"], wrap)));
   const stranger = { producerId: 123_456_789, producerEpoch: 3, baseSequence: 17 };
-  await session.ask("unknown producer in the middle", m.Produce, 9, produceDraft(session, "idempotence", batch(["s"], stranger)));
+  await session.ask(
+    "unknown producer in the middle",
+    m.Produce,
+    9,
+    produceDraft(session, "idempotence", batch(["s"], stranger)),
+  );
   const top = { producerId: 123_456_790, producerEpoch: 0, baseSequence: 2_147_483_646 };
-  await session.ask("sequence at the top", m.Produce, 9, produceDraft(session, "idempotence", batch(["a", "b", "c"], top)));
-  await session.ask("after the wrap", m.Produce, 9, produceDraft(session, "idempotence", batch(["d"], { ...top, baseSequence: 1 })));
+  await session.ask(
+    "sequence at the top",
+    m.Produce,
+    9,
+    produceDraft(session, "idempotence", batch(["a", "b", "c"], top)),
+  );
+  await session.ask(
+    "after the wrap",
+    m.Produce,
+    9,
+    produceDraft(session, "idempotence", batch(["d"], { ...top, baseSequence: 1 })),
+  );
   for (let version = 0; version <= 5; version++) {
-    const init = await session.tell(m.InitProducerId, version, { transactionalId: null, transactionTimeoutMs: 60_000 });
+    const init = await newProducerId(session, version);
     session.call("producerId", init.producerId, "a producer id");
     session.note(`init v${version}`, init);
   }
@@ -226,7 +231,11 @@ export async function readCases(session: Session): Promise<void> {
   session.begin("read");
   const topicId = await createTopic(session, "read", 2);
   for (const value of ["a", "b", "c"]) {
-    await session.tell(m.Produce, 9, produceDraft(session, "read", batch([value, `${value}2`], { timeMs: TIME_MS + value.charCodeAt(0) * 1000 })));
+    await session.tell(
+      m.Produce,
+      9,
+      produceDraft(session, "read", batch([value, `${value}2`], { timeMs: TIME_MS + value.charCodeAt(0) * 1000 })),
+    );
   }
   const one = batch(["a", "a2"]).length;
   const fetch = (version: number, fetchOffset: number, extra: object = {}, partition: object = {}) => ({
@@ -235,7 +244,11 @@ export async function readCases(session: Session): Promise<void> {
     maxBytes: 1_000_000,
     isolationLevel: 0,
     topics: [
-      { topic: session.topic("read"), topicId, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: 100_000, ...partition }] },
+      {
+        topic: session.topic("read"),
+        topicId,
+        partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: 100_000, ...partition }],
+      },
     ],
     ...(version >= 7 ? { sessionId: 0, sessionEpoch: -1 } : {}),
     ...extra,
@@ -252,13 +265,32 @@ export async function readCases(session: Session): Promise<void> {
     await session.ask("future leader epoch", m.Fetch, version, fetch(version, 0, {}, { currentLeaderEpoch: 9 }));
     await session.ask("unknown topic", m.Fetch, version, {
       ...fetch(version, 0),
-      topics: [{ topic: session.topic("nowhere"), topicId: "abcdefghijklmnopqrstuA", partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 9 }] }],
+      topics: [
+        {
+          topic: session.topic("nowhere"),
+          topicId: "abcdefghijklmnopqrstuA",
+          partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 9 }],
+        },
+      ],
     });
   }
   await session.ask("fetched epoch of the future", m.Fetch, 12, fetch(12, 2, {}, { lastFetchedEpoch: 5 }));
   await session.ask("fetched epoch", m.Fetch, 12, fetch(12, 2, {}, { lastFetchedEpoch: 0 }));
   for (let version = 1; version <= 11; version++) {
-    for (const timestamp of [-1, -2, -3, -4, -5, -6, -7, 0, TIME_MS + 98_000, TIME_MS + 98_001, TIME_MS + 98_002, TIME_MS * 2]) {
+    for (const timestamp of [
+      -1,
+      -2,
+      -3,
+      -4,
+      -5,
+      -6,
+      -7,
+      0,
+      TIME_MS + 98_000,
+      TIME_MS + 98_001,
+      TIME_MS + 98_002,
+      TIME_MS * 2,
+    ]) {
       await session.ask(`offset of ${timestamp}`, m.ListOffsets, version, {
         replicaId: -1,
         topics: [{ name: session.topic("read"), partitions: [{ partitionIndex: 0, timestamp }] }],
@@ -269,14 +301,22 @@ export async function readCases(session: Session): Promise<void> {
       topics: [
         {
           name: session.topic("read"),
-          partitions: [-1, -2, ...(version > 6 ? [-3] : [])].map((timestamp, i) => ({ partitionIndex: 1 + i, timestamp })),
+          partitions: [-1, -2, ...(version > 6 ? [-3] : [])].map((timestamp, i) => ({
+            partitionIndex: 1 + i,
+            timestamp,
+          })),
         },
         { name: session.topic("nowhere"), partitions: [{ partitionIndex: 0, timestamp: -1 }] },
       ],
     });
     await session.ask("twice", m.ListOffsets, version, {
       replicaId: -1,
-      topics: [{ name: session.topic("read"), partitions: [0, 0].map((partitionIndex) => ({ partitionIndex, timestamp: -1 })) }],
+      topics: [
+        {
+          name: session.topic("read"),
+          partitions: [0, 0].map((partitionIndex) => ({ partitionIndex, timestamp: -1 })),
+        },
+      ],
     });
   }
   for (let version = 2; version <= 4; version++) {
@@ -289,7 +329,10 @@ export async function readCases(session: Session): Promise<void> {
     await session.ask("epochs amiss", m.OffsetForLeaderEpoch, version, {
       replicaId: -1,
       topics: [
-        { topic: session.topic("read"), partitions: [0, 1, 9].map((partition) => ({ partition, currentLeaderEpoch: 4, leaderEpoch: 0 })) },
+        {
+          topic: session.topic("read"),
+          partitions: [0, 1, 9].map((partition) => ({ partition, currentLeaderEpoch: 4, leaderEpoch: 0 })),
+        },
         { topic: session.topic("nowhere"), partitions: [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0 }] },
       ],
     });
@@ -301,7 +344,14 @@ async function deletionCases(session: Session): Promise<void> {
   await createTopic(session, "compact-only", 1, { "cleanup.policy": "compact" });
   let offset = 1;
   for (let version = 0; version <= 2; version++) {
-    for (const [name, before] of [["read", offset], ["read", 99], ["read", -2], ["read", 0], ["compact-only", 0], ["nowhere", 0]] as const) {
+    for (const [name, before] of [
+      ["read", offset],
+      ["read", 99],
+      ["read", -2],
+      ["read", 0],
+      ["compact-only", 0],
+      ["nowhere", 0],
+    ] as const) {
       await session.ask(`delete ${name} before ${before}`, m.DeleteRecords, version, {
         timeoutMs: 5_000,
         topics: [{ name: session.topic(name), partitions: [{ partitionIndex: 0, offset: before }] }],

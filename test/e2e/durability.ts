@@ -3,7 +3,7 @@
  * same data, the producers that survive finish, and then the whole log is read and held against what was acknowledged.
  */
 import { Admin, Consumer, ListOffsetTimestamps } from "@platformatic/kafka";
-import { PartitionLedger, type StormRecord } from "./storm-ledger.ts";
+import { PartitionLedger, type StormRecord, toStormRecord } from "./storm-ledger.ts";
 import {
   librdkafkaProducers,
   type ProducerPlan,
@@ -139,8 +139,7 @@ async function readAll(kafka: string, topic: string): Promise<StormRecord[][]> {
     READ_TIMEOUT_MS,
   );
   for await (const message of stream) {
-    const record = { offset: Number(message.offset), key: message.key.toString(), value: message.value };
-    partitions[message.partition].push(record);
+    partitions[message.partition].push(toStormRecord(Number(message.offset), message.key.toString(), message.value));
     if (complete()) break;
   }
   clearTimeout(timer);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { keyOf, PartitionLedger, type StormRecord, valueOf } from "./storm-ledger.ts";
+import { keyOf, PartitionLedger, type StormRecord, toStormRecord, valueOf } from "./storm-ledger.ts";
 
 function log(...keys: string[]): StormRecord[] {
-  return keys.map((key, offset) => ({ offset, key, value: valueOf(key) }));
+  return keys.map((key, offset) => toStormRecord(offset, key, valueOf(key)));
 }
 
 const first = keyOf("idempotent-a", 0);
@@ -33,9 +33,9 @@ describe("PartitionLedger", () => {
 
   it("sees other bytes, a gap, and an offset promised twice", () => {
     const ledger = new PartitionLedger();
-    const torn = { offset: 0, key: first, value: valueOf(second) };
+    const torn = toStormRecord(0, first, valueOf(second));
     expect(ledger.check([torn]).faults).toEqual([`offset 0 (${first}) has other bytes`]);
-    const gap = { offset: 2, key: second, value: valueOf(second) };
+    const gap = toStormRecord(2, second, valueOf(second));
     expect(new PartitionLedger().check([...log(first), gap]).faults).toEqual(["position 1 holds offset 2"]);
     const twice = new PartitionLedger();
     twice.acknowledge(0, first);

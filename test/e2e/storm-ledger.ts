@@ -4,10 +4,15 @@
  */
 import { createHash } from "node:crypto";
 
+/** A record as it was read. Values are looked at while reading and not kept: a long storm writes more than memory should hold. */
 export interface StormRecord {
   readonly offset: number;
   readonly key: string;
-  readonly value: Buffer;
+  readonly isValueRight: boolean;
+}
+
+export function toStormRecord(offset: number, key: string, value: Buffer): StormRecord {
+  return { offset, key, isValueRight: value.equals(valueOf(key)) };
 }
 
 export interface Verdict {
@@ -57,8 +62,7 @@ export class PartitionLedger {
     const keys = records.map((record) => record.key);
     for (const [index, record] of records.entries()) {
       if (record.offset !== index) faults.push(`position ${index} holds offset ${record.offset}`);
-      if (!record.value.equals(valueOf(record.key)))
-        faults.push(`offset ${record.offset} (${record.key}) has other bytes`);
+      if (!record.isValueRight) faults.push(`offset ${record.offset} (${record.key}) has other bytes`);
     }
     for (const [offset, key] of this.#acknowledged) {
       if (keys[offset] !== key) faults.push(`offset ${offset} was acknowledged for ${key} and holds ${keys[offset]}`);

@@ -15,6 +15,7 @@ import { FetchSessions } from "./fetch-sessions.ts";
 import { GroupCoordinators } from "./group-coordinators.ts";
 import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
+import { Gauge } from "./gauge.ts";
 import { ProducerIds } from "./producer-ids.ts";
 
 /** What a broker needs of its shell. */
@@ -44,6 +45,8 @@ export class Broker {
   readonly controller: Controller;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
+  /** Bytes of answers that no client has read yet. */
+  readonly answers = new Gauge();
   readonly #random: Random;
   readonly #logs: PartitionLogs;
   readonly #parked: ParkedFetches;

@@ -23,7 +23,7 @@ export type Outcome = readonly Uint8Array[] | typeof NO_RESPONSE | typeof CLOSE_
  * Kafka closes the connection on an API it doesn't know, a version it doesn't serve and a body it can't read;
  * only ApiVersions of an unknown version gets an answer, since a client can't know better before it (KIP-511).
  */
-export async function dispatch(broker: Broker, peer: Peer, frame: Uint8Array): Promise<Outcome> {
+export function dispatch(broker: Broker, peer: Peer, frame: Uint8Array): Outcome | Promise<Outcome> {
   try {
     const reader = new Reader(frame);
     const header = decodeRequestHeader(reader);
@@ -33,7 +33,6 @@ export async function dispatch(broker: Broker, peer: Peer, frame: Uint8Array): P
       if (header.apiKey !== ApiKey.ApiVersions) return CLOSE_CONNECTION;
       return encode(handler, { ...header, apiVersion: 0 }, unsupportedApiVersions(broker));
     }
-    const request = handler.request.decode(reader, header.apiVersion);
     const answer = handler.handle(
       {
         broker,
@@ -43,13 +42,19 @@ export async function dispatch(broker: Broker, peer: Peer, frame: Uint8Array): P
         clientHost: peer.clientHost,
         nowMs: broker.clock.nowMs(),
       },
-      request,
+      handler.request.decode(reader, header.apiVersion),
     );
-    return encode(handler, header, await answer);
+    return answer instanceof Promise
+      ? answer.then((settled) => encode(handler, header, settled)).catch(closeIfMalformed)
+      : encode(handler, header, answer);
   } catch (error) {
-    if (error instanceof MalformedMessageError) return CLOSE_CONNECTION;
-    throw error;
+    return closeIfMalformed(error);
   }
+}
+
+function closeIfMalformed(error: unknown): Outcome {
+  if (error instanceof MalformedMessageError) return CLOSE_CONNECTION;
+  throw error;
 }
 
 function encode(handler: Handler, header: RequestHeader, answer: Answer<unknown>): Outcome {

@@ -24,6 +24,8 @@ export interface PartitionRead extends FetchedPartition {
   readonly partition: PartitionImage | undefined;
   readonly errorCode: ErrorCode;
   readonly lastStableOffset: number;
+  /** A size limit left out what could be read: waiting brings no more. */
+  readonly isFull: boolean;
   /** Whole batches as they are stored. */
   readonly chunks: readonly Uint8Array[];
   /** Where the client's log departs from ours, if it does. */
@@ -70,6 +72,7 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
     lastStableOffset: log.lastStableOffset,
     logStartOffset: log.logStartOffset,
     sizeInBytes: 0,
+    isFull: false,
     chunks: NOTHING,
   };
   const divergingEpoch = divergence(log, target);
@@ -81,7 +84,8 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
     minOneMessage,
   });
   if (outcome.kind === "refused") return failed(target, outcome.errorCode, partition);
-  return { ...bounds, sizeInBytes: outcome.sizeInBytes, chunks: outcome.chunks };
+  const isFull = outcome.nextOffset < log.highWatermark;
+  return { ...bounds, isFull, sizeInBytes: outcome.sizeInBytes, chunks: outcome.chunks };
 }
 
 const UNKNOWN_EPOCH = Symbol("an epoch that this log has never seen");
@@ -105,6 +109,7 @@ function failed(target: FetchTarget, errorCode: ErrorCode, partition: PartitionI
     lastStableOffset: NO_OFFSET,
     logStartOffset: NO_OFFSET,
     sizeInBytes: 0,
+    isFull: false,
     chunks: NOTHING,
   };
 }

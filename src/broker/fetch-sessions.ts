@@ -12,6 +12,9 @@ export const MAX_FETCH_SESSIONS = 1_000;
 /** `min.incremental.fetch.session.eviction.ms`: a session unused for so long makes room for a new one. */
 export const SESSION_EVICTION_MS = 120_000;
 
+/** Partitions that all sessions together remember; a consumer beyond them fetches without a session. */
+export const MAX_SESSION_PARTITIONS = 100_000;
+
 const NO_SESSION = 0;
 const INITIAL_EPOCH = 0;
 const FINAL_EPOCH = -1;
@@ -73,6 +76,7 @@ function keyOf(topic: string, partitionIndex: number): string {
 export class FetchSessions {
   /** In order of last use, oldest first. */
   readonly #sessions = new Map<number, Session>();
+  #partitionCount = 0;
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -85,7 +89,7 @@ export class FetchSessions {
 
   open(request: SessionRequest): FetchContext {
     if (request.sessionEpoch === INITIAL_EPOCH || request.sessionEpoch === FINAL_EPOCH) {
-      this.#sessions.delete(request.sessionId);
+      this.#close(this.#sessions.get(request.sessionId));
       return request.sessionEpoch === FINAL_EPOCH ? sessionless(request.targets) : this.#full(request);
     }
     const session = this.#sessions.get(request.sessionId);
@@ -101,7 +105,7 @@ export class FetchSessions {
       targets: request.targets,
       select: (results) => {
         const included = results.map(() => true);
-        if (results.length === 0 || !this.#makeRoom(request.nowMs)) return { sessionId: NO_SESSION, included };
+        if (results.length === 0 || !this.#makeRoom(request)) return { sessionId: NO_SESSION, included };
         const session: Session = {
           id: this.#freshId(),
           byTopicId: request.byTopicId,
@@ -116,12 +120,14 @@ export class FetchSessions {
           session.partitions.set(keyOf(target.topic, target.partitionIndex), cached);
         }
         this.#sessions.set(session.id, session);
+        this.#partitionCount += session.partitions.size;
         return { sessionId: session.id, included };
       },
     };
   }
 
   #incremental(session: Session, request: SessionRequest): FetchContext {
+    const partitionsBefore = session.partitions.size;
     for (const target of request.targets) {
       const key = keyOf(target.topic, target.partitionIndex);
       const cached = session.partitions.get(key);
@@ -129,6 +135,16 @@ export class FetchSessions {
       else cached.target = target;
     }
     for (const { topic, partitionIndex } of request.forgotten) session.partitions.delete(keyOf(topic, partitionIndex));
+    this.#partitionCount += session.partitions.size - partitionsBefore;
+    if (session.partitions.size === 0) {
+      this.#close(session);
+      return sessionless([]);
+    }
+    if (this.#partitionCount > MAX_SESSION_PARTITIONS) {
+      // The client begins anew with a full fetch, which finds no room for a session either.
+      this.#close(session);
+      return refused(ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
+    }
     session.epoch = session.epoch === MAX_EPOCH ? 1 : session.epoch + 1;
     session.lastUsedMs = request.nowMs;
     this.#sessions.delete(session.id);
@@ -153,12 +169,19 @@ export class FetchSessions {
     };
   }
 
-  #makeRoom(nowMs: number): boolean {
-    if (this.#sessions.size < MAX_FETCH_SESSIONS) return true;
-    const oldest = this.#sessions.values().next().value;
-    if (oldest === undefined || nowMs - oldest.lastUsedMs <= SESSION_EVICTION_MS) return false;
-    this.#sessions.delete(oldest.id);
-    return true;
+  #makeRoom({ targets, nowMs }: SessionRequest): boolean {
+    for (;;) {
+      const isRoom = this.#partitionCount + targets.length <= MAX_SESSION_PARTITIONS;
+      if (isRoom && this.#sessions.size < MAX_FETCH_SESSIONS) return true;
+      const oldest = this.#sessions.values().next().value;
+      if (oldest === undefined || nowMs - oldest.lastUsedMs <= SESSION_EVICTION_MS) return false;
+      this.#close(oldest);
+    }
+  }
+
+  #close(session: Session | undefined): void {
+    if (session === undefined || !this.#sessions.delete(session.id)) return;
+    this.#partitionCount -= session.partitions.size;
   }
 
   #freshId(): number {

@@ -230,9 +230,9 @@ const BROKER: readonly ConfigDefinition[] = [
     doc: "The broker's id; the older name.",
   }),
   row("broker.rack", "STRING", null, { effect: none("derived from KEDGE_BROKERS"), doc: "Where the broker stands." }),
-  row("connections.max.idle.ms", "LONG", "-1", {
-    effect: none("silent connections are not closed so far"),
-    doc: "How long a connection may be silent before the broker closes it; -1 is for ever. Kafka's default is 600000.",
+  row("connections.max.idle.ms", "LONG", "600000", {
+    effect: BOUND_IN_CODE,
+    doc: "How long a connection may be silent before the broker closes it.",
   }),
   row("fetch.max.bytes", "INT", "8388608", {
     check: atLeast(1024),

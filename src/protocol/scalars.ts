@@ -1,3 +1,4 @@
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import type { Reader } from "#bytes/reader.ts";
 import type { Uuid } from "#bytes/uuid.ts";
 import type { Writer } from "#bytes/writer.ts";
@@ -40,8 +41,12 @@ export const uuidCodec = codec(
   (writer, value: Uuid) => writer.uuid(value),
 );
 
+/** Kafka's limit for compact strings, too; the others can't be longer. */
+const MAX_STRING_BYTES = 0x7fff;
+
 function readFlexibleString(reader: Reader): string | null {
   const length = reader.unsignedVarint() - 1;
+  if (length > MAX_STRING_BYTES) throw new MalformedMessageError(`a string of ${length} bytes`);
   return length < 0 ? null : reader.text(length);
 }
 

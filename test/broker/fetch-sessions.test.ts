@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FetchedPartition, FetchSessions, type FetchTarget, MAX_FETCH_SESSIONS } from "#broker/fetch-sessions.ts";
+import { type FetchedPartition, FetchSessions, type FetchTarget, MAX_FETCH_SESSIONS, MAX_SESSION_PARTITIONS } from "#broker/fetch-sessions.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 
 let drawn = 0;
@@ -76,6 +76,26 @@ describe("fetch sessions", () => {
     const final = sessions.open(request(sessionId, -1, [target(0)]));
     expect(final.select([result(0)])).toEqual({ sessionId: 0, included: [true] });
     expect(sessions.size).toBe(0);
+  });
+
+  it("ends a session that has nothing left to fetch", () => {
+    const sessions = new FetchSessions(random);
+    const { sessionId } = sessions.open(request(0, 0, [target(0)])).select([result(0)]);
+    const empty = sessions.open({ ...request(sessionId, 1), forgotten: [{ topic: "t", partitionIndex: 0 }] });
+    expect(empty.select([])).toEqual({ sessionId: 0, included: [] });
+    expect(sessions.size).toBe(0);
+  });
+
+  it("remembers a bounded number of partitions over all sessions", () => {
+    const sessions = new FetchSessions(random);
+    const many = Array.from({ length: MAX_SESSION_PARTITIONS / 2 }, (_, i) => target(i));
+    const open = (nowMs: number) => sessions.open(request(0, 0, many, nowMs)).select(many.map(() => result(0))).sessionId;
+    const first = open(0);
+    expect(open(0)).not.toBe(0);
+    expect(open(1)).toBe(0);
+    const grown = sessions.open({ ...request(first, 1, [target(999_999)]) });
+    expect(grown.errorCode).toBe(ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
+    expect(open(1)).not.toBe(0);
   });
 
   it("answers without a session when all slots are taken by sessions in use, and takes the slot of a stale one", () => {

@@ -94,6 +94,9 @@ export class CoreCluster {
 export class TestClient {
   readonly connection: Connection;
   #correlationId = 0;
+  #sending: Promise<unknown> = Promise.resolve();
+  #queued = 0;
+  #receiving: Promise<unknown> = Promise.resolve();
 
   constructor(broker: Broker) {
     this.connection = new Connection(broker, "127.0.0.1");
@@ -111,12 +114,28 @@ export class TestClient {
   sendRaw(frame: Uint8Array): void {
     // As on a socket, the buffer is used again as soon as the frame was taken.
     const reused = frame.slice();
-    this.connection.accept(reused);
-    reused.fill(0xee);
+    if (this.#queued === 0 && this.connection.admits(reused)) {
+      const busy = this.connection.accept(reused);
+      if (busy === null) reused.fill(0xee);
+      return;
+    }
+    this.#queued += 1;
+    this.#sending = this.#sending.then(async () => {
+      this.#queued -= 1;
+      if (!(await this.connection.admit(reused))) return;
+      await this.connection.accept(reused);
+      reused.fill(0xee);
+    });
   }
 
   /** The next answer; "closed" when the broker closes the connection. */
-  async receive<S>(response: Message<S>, version: number): Promise<S> {
+  receive<S>(response: Message<S>, version: number): Promise<S> {
+    const received = this.#receiving.then(() => this.#receive(response, version));
+    this.#receiving = received.catch(() => undefined);
+    return received;
+  }
+
+  async #receive<S>(response: Message<S>, version: number): Promise<S> {
     const outcome = await this.connection.next();
     if (outcome === null || outcome === CLOSE_CONNECTION) throw new Error("closed");
     if (outcome === NO_RESPONSE) throw new Error("no response");

@@ -5,9 +5,9 @@ import {
   MAX_FRAME_BYTES,
   MAX_IDLE_BUFFER_BYTES,
   MIN_BUFFER_BYTES,
-  ReceiveBudget,
   UnreadableFrameError,
 } from "#worker/listener/frame-reader.ts";
+import { ReceiveBudget } from "#worker/listener/receive-budget.ts";
 
 /** A socket that delivers these chunks, one a read, split where the reader's buffer is smaller. */
 function socketOf(chunks: readonly Uint8Array[]): ReadableStreamBYOBReader {
@@ -102,10 +102,47 @@ describe("the frame reader", () => {
     expect(budget.leftBytes).toBe(1 << 27);
   });
 
-  it("ends a connection whose frame finds no room any more", async () => {
-    const budget = new ReceiveBudget(64 * 1024);
-    await expect(readAll(cut(framed(new Uint8Array(200_000)), [10_000]), budget)).rejects.toThrow(UnreadableFrameError);
-    expect(budget.leftBytes).toBe(64 * 1024);
+  it("waits for room that others hold, and takes it when it is given back", async () => {
+    const budget = new ReceiveBudget(128 * 1024);
+    budget.take(100 * 1024);
+    const reading = readAll(cut(framed(new Uint8Array(60_000)), [10_000]), budget);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    budget.give(100 * 1024);
+    expect((await reading).map((frame) => frame.length)).toEqual([60_000]);
+    expect(budget.leftBytes).toBe(128 * 1024);
+  });
+
+  it("keeps less between frames the less is left", async () => {
+    const budget = new ReceiveBudget(256 * 1024);
+    const frame = framed(new Uint8Array(100_000));
+    const reader = new FrameReader(socketOf([...cut(frame, [5_000]), Uint8Array.of(0)]), budget);
+    let taken: Uint8Array | null = null;
+    while (taken === null && (await reader.fill())) taken = reader.take();
+    expect(taken?.length).toBe(100_000);
+    await reader.fill();
+    expect(256 * 1024 - budget.leftBytes).toBeLessThanOrEqual(64 * 1024);
+    reader.close();
+    expect(budget.leftBytes).toBe(256 * 1024);
+  });
+
+  it("refuses a connection that finds no room at all", () => {
     expect(() => new FrameReader(socketOf([]), new ReceiveBudget(10))).toThrow(UnreadableFrameError);
+  });
+});
+
+describe("the receive budget", () => {
+  it("serves claims in their order, and lets go of one that waited for too long", async () => {
+    const budget = new ReceiveBudget(10);
+    expect(budget.take(10)).toBe(true);
+    const order: string[] = [];
+    const late = budget.claim(8, 5).then((granted) => order.push(`late ${granted}`));
+    await late;
+    const first = budget.claim(6).then((granted) => order.push(`first ${granted}`));
+    const second = budget.claim(4).then((granted) => order.push(`second ${granted}`));
+    budget.give(5);
+    budget.give(5);
+    await Promise.all([first, second]);
+    expect(order).toEqual(["late false", "first true", "second true"]);
+    expect(budget.leftBytes).toBe(0);
   });
 });

@@ -1,3 +1,5 @@
+import type { ReceiveBudget } from "./receive-budget.ts";
+
 /**
  * Cuts a socket's bytes into Kafka frames: an int32 size, then that many bytes.
  *
@@ -14,30 +16,10 @@ export const MIN_BUFFER_BYTES = 16 * 1024;
 /** A connection keeps a buffer of up to so many bytes between frames: enough for a produce request of a stock client. */
 export const MAX_IDLE_BUFFER_BYTES = 2 * 1024 * 1024;
 
+/** It keeps no more than this part of what is left of the budget, so that those who are idle leave room for those who aren't. */
+const IDLE_PART_OF_BUDGET = 1 / 4;
+
 const SIZE_BYTES = 4;
-
-/** What all receive buffers of one object may hold together. */
-export class ReceiveBudget {
-  #left: number;
-
-  constructor(bytes: number) {
-    this.#left = bytes;
-  }
-
-  get leftBytes(): number {
-    return this.#left;
-  }
-
-  take(bytes: number): boolean {
-    if (bytes > this.#left) return false;
-    this.#left -= bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.#left += bytes;
-  }
-}
 
 /** Why a connection's bytes can't be read on; the connection is closed, as Kafka does. */
 export class UnreadableFrameError extends Error {}
@@ -71,15 +53,15 @@ export class FrameReader {
 
   /** Reads more; false when the client has finished. Bytes of a frame that never became whole are dropped. */
   async fill(): Promise<boolean> {
-    this.#makeRoom();
+    await this.#makeRoom();
     const room = this.#buffer.byteLength - this.#end;
     const { done, value } = await this.#source.read(new Uint8Array(this.#buffer, this.#end, room));
     if (value !== undefined) this.#buffer = value.buffer as ArrayBuffer;
     if (done || value === undefined) return false;
     this.#end += value.byteLength;
-    if (value.byteLength === room && this.#buffer.byteLength < MAX_IDLE_BUFFER_BYTES) {
-      this.#resize(this.#buffer.byteLength * 2);
-    }
+    const doubled = this.#buffer.byteLength * 2;
+    // There is more to come: a larger buffer is faster, where there is room for one.
+    if (value.byteLength === room && doubled <= this.#idleBytes() && this.#budget.take(doubled / 2)) this.#move(doubled);
     return true;
   }
 
@@ -96,19 +78,31 @@ export class FrameReader {
   }
 
   /** Leaves room for at least one more byte, and for the whole frame at hand if it may fit. */
-  #makeRoom(): void {
+  async #makeRoom(): Promise<void> {
     const held = this.#end - this.#start;
     const capacity = this.#buffer.byteLength;
     if (held === 0) {
       this.#start = 0;
       this.#end = 0;
-      if (capacity > MAX_IDLE_BUFFER_BYTES) this.#resize(MAX_IDLE_BUFFER_BYTES);
+      const kept = this.#idleBytes();
+      if (capacity > kept) {
+        this.#budget.give(capacity - kept);
+        this.#move(kept);
+      }
       return;
     }
     const wanted = held < SIZE_BYTES ? SIZE_BYTES : SIZE_BYTES + this.#frameSize();
     // A size may lie: the buffer grows with what has arrived, not with what is announced.
-    if (wanted > capacity && held === capacity) this.#resize(Math.min(wanted, capacity * 2));
+    if (wanted > capacity && held === capacity) await this.#grow(Math.min(wanted, capacity * 2));
     else if (this.#start + Math.min(wanted, capacity) > capacity) this.#compact();
+  }
+
+  /** What the buffer may be between frames, a power of two. */
+  #idleBytes(): number {
+    const part = (this.#budget.leftBytes + this.#takenBytes) * IDLE_PART_OF_BUDGET;
+    let bytes = MAX_IDLE_BUFFER_BYTES;
+    while (bytes > part && bytes > MIN_BUFFER_BYTES) bytes /= 2;
+    return bytes;
   }
 
   #compact(): void {
@@ -118,16 +112,17 @@ export class FrameReader {
     this.#start = 0;
   }
 
-  #resize(capacity: number): void {
-    const grown = capacity - this.#buffer.byteLength;
-    if (grown > 0 && !this.#budget.take(grown)) {
-      // Larger is only faster below the idle limit; above it the frame can't be held.
-      if (capacity <= MAX_IDLE_BUFFER_BYTES && this.#end - this.#start < this.#buffer.byteLength) return;
+  async #grow(capacity: number): Promise<void> {
+    if (!(await this.#budget.claim(capacity - this.#buffer.byteLength))) {
       throw new UnreadableFrameError("the object's receive buffers are full");
     }
+    this.#move(capacity);
+  }
+
+  /** Moves what is held into a buffer of another size; the budget has been asked. */
+  #move(capacity: number): void {
     const next = new ArrayBuffer(capacity);
     new Uint8Array(next).set(new Uint8Array(this.#buffer, this.#start, this.#end - this.#start));
-    if (grown < 0) this.#budget.give(-grown);
     this.#takenBytes = capacity;
     this.#buffer = next;
     this.#end -= this.#start;

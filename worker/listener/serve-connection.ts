@@ -1,7 +1,15 @@
 import type { Broker } from "#broker/broker.ts";
 import { Connection } from "#broker/connection.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE } from "#broker/handler.ts";
-import { FrameReader, type ReceiveBudget, UnreadableFrameError } from "./frame-reader.ts";
+import type { Activity } from "./activity.ts";
+import { FrameReader, UnreadableFrameError } from "./frame-reader.ts";
+import type { ReceiveBudget } from "./receive-budget.ts";
+
+/** What the connections of one object share. */
+export interface Listener {
+  readonly broker: Broker;
+  readonly budget: ReceiveBudget;
+}
 
 /**
  * Serves one client until it leaves: one loop reads frames, another writes answers, since workerd's pipes hold nothing
@@ -9,20 +17,26 @@ import { FrameReader, type ReceiveBudget, UnreadableFrameError } from "./frame-r
  *
  * Resolves when the connection is closed and nothing of it is left; rejects only for a fault of ours.
  */
-export async function serveConnection(socket: Socket, broker: Broker, budget: ReceiveBudget): Promise<void> {
+export async function serveConnection(socket: Socket, { broker, budget }: Listener, activity: Activity): Promise<void> {
   const { localAddress } = await socket.opened;
   const connection = new Connection(broker, hostOf(localAddress));
   const source = socket.readable.getReader({ mode: "byob" }) as ReadableStreamBYOBReader;
-  const writing = writeAnswers(socket.writable.getWriter(), connection).finally(() => {
+  const writer = socket.writable.getWriter();
+  activity.onStale = () => {
+    connection.abandon();
+    writer.abort(new Error("idle")).catch(() => undefined);
+    socket.close().catch(() => undefined);
+  };
+  const writing = writeAnswers(writer, connection, activity).finally(() => {
     connection.end();
     // Neither is waited for: with a read under way `cancel` never settles. Closing the socket is what ends that read.
     source.cancel().catch(() => undefined);
     socket.close().catch(() => undefined);
   });
   try {
-    await readFrames(source, budget, connection);
+    await readFrames(new FrameReader(source, budget), connection, activity);
   } catch (error) {
-    // A size that can't be, or a socket that broke: both end the connection and nothing else.
+    // A size that can't be and a socket that broke end the connection and nothing else; the runtime's errors have no type of their own.
     if (error instanceof UnreadableFrameError) connection.abandon();
   } finally {
     connection.end();
@@ -30,18 +44,14 @@ export async function serveConnection(socket: Socket, broker: Broker, budget: Re
   await writing;
 }
 
-async function readFrames(
-  source: ReadableStreamBYOBReader,
-  budget: ReceiveBudget,
-  connection: Connection,
-): Promise<void> {
-  const frames = new FrameReader(source, budget);
+async function readFrames(frames: FrameReader, connection: Connection, activity: Activity): Promise<void> {
   try {
     do {
+      activity.read();
       for (let frame = frames.take(); frame !== null; frame = frames.take()) {
-        connection.accept(frame);
-        if (!connection.hasRoom) await connection.room();
-        if (connection.ended) return;
+        if (!connection.admits(frame) && !(await connection.admit(frame))) return;
+        const busy = connection.accept(frame);
+        if (busy !== null) await busy;
       }
     } while (await frames.fill());
   } finally {
@@ -49,18 +59,28 @@ async function readFrames(
   }
 }
 
-async function writeAnswers(writer: WritableStreamDefaultWriter<Uint8Array>, connection: Connection): Promise<void> {
+async function writeAnswers(
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  connection: Connection,
+  activity: Activity,
+): Promise<void> {
   try {
     for (let outcome = await connection.next(); outcome !== null; outcome = await connection.next()) {
       if (outcome === CLOSE_CONNECTION) break;
       if (outcome === NO_RESPONSE) continue;
-      for (const piece of outcome) await writer.write(piece);
+      for (const piece of outcome) {
+        activity.writing();
+        await writer.write(piece);
+        activity.written();
+      }
     }
     await writer.close();
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
     // A client that went away makes its socket's write fail; that is its right.
     if (connection.failure !== null) throw connection.failure;
+  } finally {
+    connection.abandon();
   }
 }
 

@@ -3,12 +3,14 @@ import { Broker } from "#broker/broker.ts";
 import { dispatch } from "#broker/dispatch.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE, type Peer } from "#broker/handler.ts";
 import { handlers } from "#broker/registry.ts";
+import { MAX_STAGED_BYTES } from "#log/limits.ts";
 import { createWasmKernels } from "#kernels/wasm.ts";
 import type { ClusterImage } from "#ports/controller.ts";
 import kernelsModule from "../../build/kernels.wasm";
 import { zlibCodecs } from "../codecs.ts";
 import type { Env } from "../env.ts";
-import { ReceiveBudget } from "../listener/frame-reader.ts";
+import { ActivityWatch } from "../listener/activity.ts";
+import { ReceiveBudget } from "../listener/receive-budget.ts";
 import { serveConnection } from "../listener/serve-connection.ts";
 import { SqlLogStore } from "../storage/sql-log-store.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
@@ -25,7 +27,7 @@ const IN_PROCESS_PEER: Peer = { clientHost: "127.0.0.1", onVanish: () => () => u
 /** One broker: its clients' connections, the partitions that it leads, and their logs. */
 export class BrokerObject extends DurableObject<Env> {
   readonly #budget = new ReceiveBudget(RECEIVE_BUDGET_BYTES);
-  #connections = 0;
+  readonly #connections = new ActivityWatch();
   #broker!: Broker;
 
   constructor(context: DurableObjectState, env: Env) {
@@ -48,14 +50,14 @@ export class BrokerObject extends DurableObject<Env> {
 
   /** A Kafka client, piped here by the Worker that accepted it. */
   override async connect(socket: Socket): Promise<void> {
-    if (this.#connections >= MAX_CONNECTIONS) return socket.close();
-    this.#connections += 1;
+    if (this.#connections.size >= MAX_CONNECTIONS) return socket.close();
+    const activity = this.#connections.watch();
     try {
-      await serveConnection(socket, this.#broker, this.#budget);
+      await serveConnection(socket, { broker: this.#broker, budget: this.#budget }, activity);
     } catch (error) {
       console.error("a connection was closed by a fault of ours", error);
     } finally {
-      this.#connections -= 1;
+      this.#connections.unwatch(activity);
       await socket.close().catch(() => undefined);
     }
   }
@@ -65,6 +67,8 @@ export class BrokerObject extends DurableObject<Env> {
    * Null where a socket would get no answer or be closed.
    */
   async exchange(frame: Uint8Array): Promise<Uint8Array | null> {
+    // What HTTP appends counts like what sockets append.
+    if (this.#broker.stagedBytes >= MAX_STAGED_BYTES) await this.#broker.committed();
     const outcome = await dispatch(this.#broker, IN_PROCESS_PEER, frame);
     if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) return null;
     return joinWithoutSize(outcome);

@@ -9,6 +9,7 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import type { Draft } from "#protocol/schema.ts";
+import type { Broker } from "../broker.ts";
 import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
 import type { FetchContext, FetchTarget } from "../fetch-sessions.ts";
 import { handler, type RequestContext } from "../handler.ts";
@@ -16,6 +17,12 @@ import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
 
 /** Kafka's `fetch.max.bytes` is 55 MB. */
 export const MAX_FETCH_BYTES = 8 * 1024 * 1024;
+
+/** What all clients together may leave unread before answers shrink. */
+export const MAX_UNREAD_BYTES = 32 * 1024 * 1024;
+
+/** To this and no further: whole batches, one at least. */
+const MIN_FETCH_BYTES = 64 * 1024;
 
 /** The longest that a request parks, whatever `maxWaitMs` says. */
 export const MAX_FETCH_WAIT_MS = 5 * 60_000;
@@ -35,13 +42,19 @@ export const fetch = handler({
     const session = openSession(context, request);
     if (session.errorCode !== ErrorCode.NONE) return { errorCode: session.errorCode };
     const limits = {
-      maxBytes: Math.min(request.maxBytes, MAX_FETCH_BYTES),
+      maxBytes: Math.min(request.maxBytes, roomForAnswer(context.broker)),
       byTopicId: context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID,
     };
     const reads = await readOrPark(context, request, session.targets, limits);
     return answer(context, request, session, reads);
   },
 });
+
+/** The more answers wait for their readers, the smaller the next ones are. */
+function roomForAnswer(broker: Broker): number {
+  const left = MAX_UNREAD_BYTES - broker.answers.bytes;
+  return Math.max(MIN_FETCH_BYTES, Math.min(MAX_FETCH_BYTES, Math.floor(left / 2)));
+}
 
 function openSession(context: RequestContext, request: FetchRequest): FetchContext {
   const byTopicId = context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID;
@@ -83,11 +96,14 @@ async function readOrPark(
   return reads;
 }
 
-/** An error or a divergence is answered at once, whatever there is to read. */
+/**
+ * An error or a divergence is answered at once, whatever there is to read, and so is an answer that can't get fuller:
+ * it holds whole batches, so it may never reach `minBytes` exactly.
+ */
 function isEnough(reads: readonly PartitionRead[], minBytes: number): boolean {
   let sizeInBytes = 0;
   for (const read of reads) {
-    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== undefined) return true;
+    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== undefined || read.isFull) return true;
     sizeInBytes += read.sizeInBytes;
   }
   return sizeInBytes >= minBytes;

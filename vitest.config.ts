@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { writeWorkerdTestsConfig } from "./scripts/workerd-tests-config.ts";
 
 /** No test is measured by it: a core that is busy with another suite may take its time, but a test that hangs must end. */
 const TEST_TIMEOUT_MS = 60_000;
@@ -20,7 +21,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [cloudflareTest({ wrangler: { configPath: writeWorkerdTestsConfig() } })],
         test: {
           name: "workerd",
           testTimeout: TEST_TIMEOUT_MS,

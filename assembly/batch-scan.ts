@@ -1,6 +1,6 @@
 // The walk over a record batch of magic 2. The layouts are drawn in src/records/batch.ts and src/records/record.ts; the twin is
 // src/kernels/reference/record-scan.ts, and the faults have the numbers of ScanFault in src/kernels/kernels.ts.
-import { crc32c } from "./crc32c";
+import { crc32cSpending } from "./crc32c";
 
 const RECORD_LENGTH: i32 = 1;
 const RECORD_STRUCTURE: i32 = 2;
@@ -23,13 +23,17 @@ const NO_TIMESTAMP: f64 = -1;
 
 // Where a result goes, at `out`: recordCount i32, keylessCount i32, minTimestamp f64, maxTimestamp f64.
 
-/** Returns CRC_MISMATCH, COMPRESSED, or the fault of the records. */
+/** Returns CRC_MISMATCH, COMPRESSED, or the fault of the records. The batch is spent afterwards: its bytes are others. */
 export function scanBatch(batch: usize, size: u32, out: usize): i32 {
-  if (crc32c(0, batch + ATTRIBUTES_AT, size - <u32>ATTRIBUTES_AT) != bswap(load<u32>(batch, CRC_AT))) return CRC_MISMATCH;
-  if (load<u8>(batch, ATTRIBUTES_AT + 1) & CODEC_MASK) return COMPRESSED;
-  const baseTimestamp = <f64>(<i64>bswap(load<u64>(batch, BASE_TIMESTAMP_AT)));
-  const recordCount = <i32>bswap(load<u32>(batch, RECORD_COUNT_AT));
-  return scanRecords(batch + RECORDS_AT, size - <u32>RECORDS_AT, recordCount, baseTimestamp, out);
+  const crc = bswap(load<u32>(batch, CRC_AT));
+  let outcome = COMPRESSED;
+  if (!(load<u8>(batch, ATTRIBUTES_AT + 1) & CODEC_MASK)) {
+    const baseTimestamp = <f64>(<i64>bswap(load<u64>(batch, BASE_TIMESTAMP_AT)));
+    const recordCount = <i32>bswap(load<u32>(batch, RECORD_COUNT_AT));
+    outcome = scanRecords(batch + RECORDS_AT, size - <u32>RECORDS_AT, recordCount, baseTimestamp, out);
+  }
+  // Last of all, because this way of computing it is the fastest and overwrites the batch.
+  return crc32cSpending(0, batch + ATTRIBUTES_AT, size - <u32>ATTRIBUTES_AT) == crc ? outcome : CRC_MISMATCH;
 }
 
 /** Returns the fault at which the walk over `length` bytes of records stopped, or 0. */
@@ -41,13 +45,54 @@ export function scanRecords(from: usize, length: u32, recordCount: i32, baseTime
   let minTimestamp: f64 = Infinity;
   let maxTimestamp: f64 = NO_TIMESTAMP;
   while (fault == 0 && index < recordCount) {
-    fault = scanRecord(from, end, index);
-    if (fault != 0) break;
-    from = recordEnd;
+    const size = varint(from);
+    let at = endOf(size);
+    if (at > end || valueOf(size) < 0 || <u32>valueOf(size) > <u32>(end - at)) {
+      fault = RECORD_LENGTH;
+      break;
+    }
+    // The next record's place depends on nothing but this length, so that the machine may run ahead.
+    from = at + <usize>valueOf(size);
+    // Behind the attributes, which nobody uses. A position beyond the record's end stays just there, and the end finds it:
+    // nothing but slack or later records has been read.
+    let timestampDelta = <i64>load<u8>(at, 1);
+    if (timestampDelta < 0x80) {
+      timestampDelta = (timestampDelta >> 1) ^ -(timestampDelta & 1);
+      at += 2;
+    } else {
+      timestampDelta = readVarlong(at + 1);
+      at = min<usize>(varlongEnd, from + 1);
+    }
+    const offsetDelta = varint(at);
+    const key = varint(min<usize>(endOf(offsetDelta), from + 1));
+    at = skipped(key, from);
+    const value = varint(at);
+    at = skipped(value, from);
+    const headerCount = varint(at);
+    at = endOf(headerCount);
+    if (at > from) {
+      fault = RECORD_STRUCTURE;
+      break;
+    }
+    if (valueOf(headerCount) != 0) {
+      at = skipHeaders(at, valueOf(headerCount), from);
+      if (at == BAD_HEADERS) {
+        fault = RECORD_HEADERS;
+        break;
+      }
+    }
+    if (at != from) {
+      fault = RECORD_STRUCTURE;
+      break;
+    }
+    if (valueOf(offsetDelta) != index) {
+      fault = OFFSET_DELTA;
+      break;
+    }
     const timestamp = baseTimestamp + <f64>timestampDelta;
     if (timestamp > maxTimestamp) maxTimestamp = timestamp;
     if (timestamp != NO_TIMESTAMP && timestamp < minTimestamp) minTimestamp = timestamp;
-    keylessCount += keyless;
+    keylessCount += valueOf(key) < 0 ? 1 : 0;
     index++;
   }
   if (fault == 0 && from != end) fault = BYTES_REMAIN;
@@ -58,92 +103,91 @@ export function scanRecords(from: usize, length: u32, recordCount: i32, baseTime
   return fault;
 }
 
-/** What `scanRecord` found in a sound record. */
-let recordEnd: usize = 0;
-let timestampDelta: i64 = 0;
-let keyless: i32 = 0;
+/** A place beyond every end, for a varint that is too long and a length that leads out. */
+const NOWHERE: u64 = 0x7fffff00;
+const BAD_HEADERS: usize = 0xffffffff;
 
-/** Where the last varint ended; beyond every end when it was too long. */
-let varintEnd: usize = 0;
-const NOWHERE: usize = 0x7fffffff;
-
-/** At most five bytes; bits beyond the 32nd are dropped, as Kafka does. It may read into the slack: look at the end. */
-function readVarint(at: usize): i32 {
-  let value: u32 = load<u8>(at++);
-  if (value >= 0x80) {
-    value &= 0x7f;
-    let byte: u32 = 0;
-    let shift: u32 = 7;
-    do {
-      byte = load<u8>(at++);
-      value |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte >= 0x80 && shift < 35);
-    if (byte >= 0x80) at = NOWHERE;
-  }
-  varintEnd = at;
-  return <i32>((value >> 1) ^ (0 - (value & 1)));
+/** A varint of at most five bytes as its value in the low half and where it ends in the high half. */
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function varint(at: usize): u64 {
+  const first: u32 = load<u8>(at);
+  if (first < 0x80) return (<u64>(at + 1) << 32) | zigzag(first);
+  const second: u32 = load<u8>(at, 1);
+  if (second < 0x80) return (<u64>(at + 2) << 32) | zigzag((first & 0x7f) | (second << 7));
+  return longVarint(at);
 }
+
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function zigzag(value: u32): u64 {
+  return <u64>((value >> 1) ^ (0 - (value & 1)));
+}
+
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function valueOf(varint: u64): i32 {
+  return <i32>varint;
+}
+
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function endOf(varint: u64): usize {
+  return <usize>(varint >> 32);
+}
+
+/** Bits beyond the 32nd are dropped, as Kafka does. */
+function longVarint(at: usize): u64 {
+  let value: u32 = 0;
+  for (let shift: u32 = 0; shift < 35; shift += 7) {
+    const byte: u32 = load<u8>(at++);
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (<u64>at << 32) | zigzag(value);
+  }
+  return NOWHERE << 32;
+}
+
+/** Where the last varlong ended. */
+let varlongEnd: usize = 0;
 
 /** At most ten bytes; bits beyond the 64th are dropped. */
 function readVarlong(at: usize): i64 {
-  let value: u64 = load<u8>(at++);
-  if (value >= 0x80) {
-    value &= 0x7f;
-    let byte: u64 = 0;
-    let shift: u64 = 7;
-    do {
-      byte = load<u8>(at++);
-      value |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte >= 0x80 && shift < 70);
-    if (byte >= 0x80) at = NOWHERE;
+  let value: u64 = 0;
+  for (let shift: u64 = 0; shift < 70; shift += 7) {
+    const byte: u64 = load<u8>(at++);
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      varlongEnd = at;
+      return <i64>((value >> 1) ^ (0 - (value & 1)));
+    }
   }
-  varintEnd = at;
-  return <i64>((value >> 1) ^ (0 - (value & 1)));
+  varlongEnd = <usize>NOWHERE;
+  return 0;
 }
 
-/** Walks over one record. No position is used before it is known to lie inside the record. */
-function scanRecord(at: usize, end: usize, index: i32): i32 {
-  const length = readVarint(at);
-  at = varintEnd;
-  if (at > end || length < 0 || <u32>length > <u32>(end - at)) return RECORD_LENGTH;
-  end = at + <usize>length;
-  timestampDelta = readVarlong(at + 1);
-  at = varintEnd;
-  if (at > end) return RECORD_STRUCTURE;
-  const offsetDelta = readVarint(at);
-  at = varintEnd;
-  if (at > end) return RECORD_STRUCTURE;
-  const keyLength = readVarint(at);
-  keyless = keyLength < 0 ? 1 : 0;
-  at = skip(varintEnd, keyLength, end);
-  if (at > end) return RECORD_STRUCTURE;
-  const valueLength = readVarint(at);
-  at = skip(varintEnd, valueLength, end);
-  if (at > end) return RECORD_STRUCTURE;
-  const headerCount = readVarint(at);
-  at = varintEnd;
-  if (at > end) return RECORD_STRUCTURE;
-  if (headerCount < 0 || <u32>headerCount > <u32>(end - at)) return RECORD_HEADERS;
-  for (let header: i32 = 0; header < headerCount; header++) {
-    const headerKeyLength = readVarint(at);
-    if (varintEnd > end) return RECORD_STRUCTURE;
-    if (headerKeyLength < 0) return RECORD_HEADERS;
-    at = skip(varintEnd, headerKeyLength, end);
-    if (at > end) return RECORD_STRUCTURE;
-    const headerValueLength = readVarint(at);
-    at = skip(varintEnd, headerValueLength, end);
-    if (at > end) return RECORD_STRUCTURE;
-  }
-  if (at != end) return RECORD_STRUCTURE;
-  recordEnd = end;
-  return offsetDelta == index ? 0 : OFFSET_DELTA;
+/** The position behind the bytes that a length announces; a negative one stands for null. Never far beyond `end`. */
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function skipped(length: u64, end: usize): usize {
+  const at = endOf(length);
+  const count = valueOf(length);
+  if (count <= 0) return min<usize>(at, end + 1);
+  return at <= end && <u32>count <= <u32>(end - at) ? at + <usize>count : end + 1;
 }
 
-/** The position `length` bytes on, or NOWHERE beyond `end`. A negative length stands for null and skips none. */
-function skip(at: usize, length: i32, end: usize): usize {
-  if (at > end) return NOWHERE;
-  if (length <= 0) return at;
-  return <u32>length > <u32>(end - at) ? NOWHERE : at + <usize>length;
+/** The end of the headers, a place beyond `end`, or BAD_HEADERS. */
+function skipHeaders(at: usize, count: i32, end: usize): usize {
+  if (count < 0 || <u32>count > <u32>(end - at)) return BAD_HEADERS;
+  for (let header: i32 = 0; header < count; header++) {
+    const key = varint(at);
+    if (endOf(key) > end) return end + 1;
+    if (valueOf(key) < 0) return BAD_HEADERS;
+    at = skipped(key, end);
+    if (at > end) return at;
+    const value = varint(at);
+    if (endOf(value) > end) return end + 1;
+    at = skipped(value, end);
+    if (at > end) return at;
+  }
+  return at;
 }

@@ -46,9 +46,19 @@ export function copyMatch(to: usize, offset: u32, length: u32): void {
   } while (to < end);
 }
 
-/** How many bytes from `left` and from `right` on are equal; `left` stops at `end`. */
+/** How many bytes from `left` and from `right` on are equal. `left` stops at `end`; eight bytes at least are there. */
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
 export function matchLength(left: usize, right: usize, end: usize): u32 {
+  const different = load<u64>(left) ^ load<u64>(right);
+  if (different != 0) return min<u32>(<u32>(ctz(different) >> 3), <u32>(end - left));
+  return longMatchLength(left, right, end);
+}
+
+function longMatchLength(left: usize, right: usize, end: usize): u32 {
   const start = left;
+  left += 8;
+  right += 8;
   while (left < end) {
     // Loads may pass the end by up to 15 bytes of slack; the result is cut below.
     const different = ~i8x16.bitmask(i8x16.eq(v128.load(left), v128.load(right))) & 0xffff;
@@ -60,4 +70,17 @@ export function matchLength(left: usize, right: usize, end: usize): u32 {
     right += 16;
   }
   return <u32>((left < end ? left : end) - start);
+}
+
+/** How many bytes before `left` and before `right` are equal, `most` at most. */
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+export function matchBefore(left: usize, right: usize, most: u32): u32 {
+  let length: u32 = 0;
+  while (length < most) {
+    const different = load<u64>(left - length - 8) ^ load<u64>(right - length - 8);
+    if (different != 0) return min<u32>(length + <u32>(clz(different) >> 3), most);
+    length += 8;
+  }
+  return most;
 }

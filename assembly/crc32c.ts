@@ -7,8 +7,10 @@
 //     w[p] = message[p] ^ w[p - d1] ^ w[p - d2] ^ w[p - d3]
 //
 // and the last d3 bytes, with what was added to them, are a message with the same CRC. Level 1 reduces anything to 5424
-// bytes, level 2 those to 640 by a denser multiple at multiples of 16 bytes, and level 3 is slicing by 16 tables.
-// scripts/derive-crc32c-multiples.ts finds the multiples.
+// bytes in that way, level 2 (crc32c-nibbles.ts) those to 19, and level 3 is slicing by 16 tables.
+// scripts/derive-crc32c-multiples.ts finds the multiple.
+import { foldNibbles, NIBBLES_FROM, REST_BYTES } from "./crc32c-nibbles";
+
 const POLYNOMIAL: u32 = 0x82f63b78;
 
 // Level 1: x^5424 + x^4146 + x^3859 + 1.
@@ -19,17 +21,10 @@ const NEAR: u32 = 1278;
 const STRIDE: u32 = 128;
 const CHUNK: u32 = 16384;
 /** Below this, level 2 alone is faster. */
-const LEVEL_1_FROM: u32 = 11264;
-
-// Level 2: twelve terms in x^128; distances of 2, 4, 5, 7, 10, 13, 20, 27, 33, 39 and 40 blocks of 16 bytes.
-const WINDOW: u32 = 640;
-/** Below this, level 3 alone is faster. */
-const LEVEL_2_FROM: u32 = 1536;
+const LEVEL_1_FROM: u32 = 12288;
 
 const TABLES = memory.data(16 * 1024, 16);
 const FOLDED = memory.data(5424 + 16384, 16);
-const BLOCKS = memory.data(640 + 11264 + 640, 16);
-const REST = memory.data(640, 16);
 
 for (let byte: u32 = 0; byte < 256; byte++) {
   let crc = byte;
@@ -43,98 +38,111 @@ for (let at: u32 = 1024; at < 16 * 1024; at += 4) {
 
 /** The CRC of `length` bytes, continuing from the CRC `seed` of what came before. */
 export function crc32c(seed: u32, from: usize, length: u32): u32 {
-  let crc = ~seed;
-  if (length >= LEVEL_1_FROM) {
-    const folded = ((length - FAR) / STRIDE) * STRIDE;
-    // The state of a CRC acts on a message as if it were added to its first four bytes.
-    const first = load<u32>(from);
-    store<u32>(from, first ^ crc);
-    level1(from, folded);
-    store<u32>(from, first);
-    crc = level2(FOLDED, FAR);
-    from += folded + FAR;
-    length -= folded + FAR;
-  } else if (length >= LEVEL_2_FROM) {
-    const blocks = length & ~15;
-    const first = load<u32>(from);
-    store<u32>(from, first ^ crc);
-    crc = level2(from, blocks);
-    store<u32>(from, first);
-    from += blocks;
-    length -= blocks;
-  }
-  return ~level3(crc, from, length);
+  if (length < LEVEL_1_FROM) return ~short(~seed, from, length);
+  const folded = foldedOf(length);
+  // The state of a CRC acts on a message as if it were added to its first four bytes.
+  const first = load<u32>(from);
+  store<u32>(from, first ^ ~seed);
+  foldCopy(from, folded);
+  store<u32>(from, first);
+  return ~short(short(0, FOLDED, FAR), from + folded + FAR, length - folded - FAR);
+}
+
+/** The same, faster, for a message that nobody needs any more: it is overwritten where it stands. */
+export function crc32cSpending(seed: u32, from: usize, length: u32): u32 {
+  if (length < LEVEL_1_FROM) return ~short(~seed, from, length);
+  const folded = foldedOf(length);
+  store<u32>(from, load<u32>(from) ^ ~seed);
+  foldInPlace(from, folded);
+  return ~short(short(0, FOLDED, FAR), from + folded + FAR, length - folded - FAR);
+}
+
+function foldedOf(length: u32): u32 {
+  return ((length - FAR) / STRIDE) * STRIDE;
+}
+
+function short(crc: u32, from: usize, length: u32): u32 {
+  return length < NIBBLES_FROM ? level3(crc, from, length) : level3(0, foldNibbles(from, length, crc), REST_BYTES);
 }
 
 /** Folds the first `folded` bytes into the FAR bytes behind them, which it leaves at FOLDED. */
-function level1(from: usize, folded: u32): void {
+function foldCopy(from: usize, folded: u32): void {
   memory.fill(FOLDED, 0, FAR);
   while (folded > 0) {
     const chunk = min(folded, CHUNK);
-    for (let at: usize = 0; at < chunk; at += STRIDE) {
-      fold(from + at, at);
-      fold(from + at + 16, at + 16);
-      fold(from + at + 32, at + 32);
-      fold(from + at + 48, at + 48);
-      fold(from + at + 64, at + 64);
-      fold(from + at + 80, at + 80);
-      fold(from + at + 96, at + 96);
-      fold(from + at + 112, at + 112);
-    }
+    memory.copy(FOLDED + FAR, from, chunk);
+    foldChunk(FOLDED + FAR, FOLDED + FAR + chunk);
     memory.copy(FOLDED, FOLDED + chunk, FAR);
     from += chunk;
     folded -= chunk;
   }
-  // What follows the window is not taken away any more, so it adds nothing to what comes after it.
   memory.fill(FOLDED + FAR, 0, FAR);
-  for (let at: usize = 0; at < FAR; at += 16) {
-    v128.store(
-      at,
-      v128.xor(
-        v128.xor(v128.load(from + at), v128.load(at, FOLDED)),
-        v128.xor(v128.load(at, FOLDED + FAR - MIDDLE), v128.load(at, FOLDED + FAR - NEAR)),
-      ),
-      FOLDED,
-    );
+  foldWindow(FOLDED, from);
+}
+
+/** The same, on the message itself. */
+function foldInPlace(from: usize, folded: u32): void {
+  // The first bytes have less than three behind them. A vector that has only a part of them reaches before the message.
+  const before = v128.load(from - 16);
+  v128.store(from - 16, i8x16.splat(0));
+  let at = from + (NEAR & ~15);
+  const middle = from + (MIDDLE & ~15);
+  const far = from + FAR;
+  for (; at < middle; at += 16) v128.store(at, v128.xor(v128.load(at), v128.load(at - NEAR)));
+  for (; at < far; at += 16) {
+    v128.store(at, v128.xor(v128.load(at), v128.xor(v128.load(at - NEAR), v128.load(at - MIDDLE))));
+  }
+  v128.store(from - 16, before);
+  const end = from + folded;
+  // FAR is not a multiple of STRIDE, but of a vector.
+  for (; (end - at) % STRIDE != 0; at += 16) fold(at - FAR);
+  foldChunk(at, end);
+  memory.copy(FOLDED, end, FAR);
+  memory.fill(end, 0, FAR);
+  foldWindow(end - FAR, FOLDED);
+}
+
+/** Takes away the bytes from `from` to `end`, a multiple of STRIDE, with FAR bytes already taken away before them. */
+function foldChunk(from: usize, end: usize): void {
+  from -= FAR;
+  end -= FAR;
+  while (from < end) {
+    fold(from);
+    fold(from + 16);
+    fold(from + 32);
+    fold(from + 48);
+    fold(from + 64);
+    fold(from + 80);
+    fold(from + 96);
+    fold(from + 112);
+    from += STRIDE;
   }
 }
 
-function fold(message: usize, at: usize): void {
+/** One vector, FAR bytes on: the load and the store of one address share a bounds check. */
+function fold(at: usize): void {
   v128.store(
     at,
     v128.xor(
-      v128.xor(v128.load(message), v128.load(at, FOLDED)),
-      v128.xor(v128.load(at, FOLDED + FAR - MIDDLE), v128.load(at, FOLDED + FAR - NEAR)),
+      v128.xor(v128.load(at, FAR), v128.load(at)),
+      v128.xor(v128.load(at, FAR - MIDDLE), v128.load(at, FAR - NEAR)),
     ),
-    FOLDED + FAR,
+    FAR,
   );
 }
 
-/** The CRC, from state 0 and not yet inverted, of `length` bytes, a multiple of 16 from WINDOW to LEVEL_1_FROM. */
-function level2(from: usize, length: u32): u32 {
-  const folded: usize = length - WINDOW;
-  memory.fill(BLOCKS, 0, WINDOW);
-  for (let at: usize = 0; at < folded; at += 16) v128.store(at, v128.xor(v128.load(from + at), gather(at)), BLOCKS + WINDOW);
-  memory.fill(BLOCKS + WINDOW + folded, 0, WINDOW);
-  for (let at: usize = 0; at < WINDOW; at += 16) {
-    v128.store(at, v128.xor(v128.load(from + folded + at), gather(folded + at)), REST);
+/**
+ * Adds what the FAR bytes at `taken` leave behind to the FAR bytes at `rest`, and puts the sum at FOLDED. Behind `taken` are
+ * zeros: what isn't taken away adds nothing to what comes after it.
+ */
+function foldWindow(taken: usize, rest: usize): void {
+  for (let at: usize = 0; at < FAR; at += 16) {
+    const sum = v128.xor(
+      v128.xor(v128.load(rest + at), v128.load(taken + at)),
+      v128.xor(v128.load(taken + at, FAR - MIDDLE), v128.load(taken + at, FAR - NEAR)),
+    );
+    v128.store(at, sum, FOLDED);
   }
-  return level3(0, REST, WINDOW);
-}
-
-/** What the blocks taken away so far add to the block at `at`. */
-function gather(at: usize): v128 {
-  const recent = v128.xor(
-    v128.xor(v128.load(at, BLOCKS + WINDOW - 4 * 16), v128.load(at, BLOCKS + WINDOW - 5 * 16)),
-    v128.xor(v128.load(at, BLOCKS + WINDOW - 7 * 16), v128.load(at, BLOCKS + WINDOW - 10 * 16)),
-  );
-  const older = v128.xor(
-    v128.xor(v128.load(at, BLOCKS + WINDOW - 13 * 16), v128.load(at, BLOCKS + WINDOW - 20 * 16)),
-    v128.xor(v128.load(at, BLOCKS + WINDOW - 27 * 16), v128.load(at, BLOCKS + WINDOW - 33 * 16)),
-  );
-  const oldest = v128.xor(v128.load(at, BLOCKS + WINDOW - 39 * 16), v128.load(at, BLOCKS + WINDOW - 40 * 16));
-  // The youngest block comes last: it has just been stored.
-  return v128.xor(v128.xor(v128.xor(oldest, older), recent), v128.load(at, BLOCKS + WINDOW - 2 * 16));
 }
 
 /** Slicing by 16 (Kounavis and Berry). 64-bit values keep V8 from loading each table entry twice. */

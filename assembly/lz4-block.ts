@@ -3,7 +3,7 @@
 //     token | literal length 0..n | literals | offset 2 (little-endian) | match length 0..n
 //
 // The last sequence ends after its literals. The twin is src/kernels/reference/lz4-block.ts.
-import { copyLiterals, copyMatch, matchLength } from "./copy";
+import { copyLiterals, copyMatch, matchBefore, matchLength } from "./copy";
 import { CORRUPT } from "./failure";
 import { clearTable, slotOf, TABLE } from "./match-table";
 
@@ -13,6 +13,9 @@ const MATCH_LIMIT: u32 = 12;
 const LAST_LITERALS: u32 = 5;
 /** After 2^6 misses in a row the search goes on in steps of two bytes, and so on. */
 const SKIP_SHIFT: u32 = 6;
+
+/** A run of so many literals is written without a branch. */
+const SHORT_LITERALS: u32 = 32;
 
 /** The output has no room for what the block says. */
 export const FULL: i32 = -16;
@@ -88,30 +91,68 @@ export function encodeBlock(from: usize, length: u32, to: usize): u32 {
     const base = from;
     const lastMatch = end - MATCH_LIMIT;
     const matchEnd = end - LAST_LITERALS;
-    clearTable();
+    const shift = clearTable(length);
     from++;
     let misses: u32 = 1 << SKIP_SHIFT;
-    while (from <= lastMatch) {
-      const sequence = load<u32>(from);
-      const slot = slotOf(sequence);
+    while (from + 3 <= lastMatch) {
+      const bytes = load<u64>(from);
+      let sequence = <u32>bytes;
+      let slot = slotOf(bytes, shift);
       let candidate = base + <usize>load<u16>(slot, TABLE);
       store<u16>(slot, <u16>(from - base), TABLE);
       if (load<u32>(candidate) != sequence) {
-        from += misses++ >> SKIP_SHIFT;
-        continue;
+        sequence = <u32>(bytes >> 8);
+        slot = slotOf(bytes >> 8, shift);
+        candidate = base + <usize>load<u16>(slot, TABLE);
+        store<u16>(slot, <u16>(++from - base), TABLE);
+        if (load<u32>(candidate) != sequence) {
+          sequence = <u32>(bytes >> 16);
+          slot = slotOf(bytes >> 16, shift);
+          candidate = base + <usize>load<u16>(slot, TABLE);
+          store<u16>(slot, <u16>(++from - base), TABLE);
+          if (load<u32>(candidate) != sequence) {
+            sequence = <u32>(bytes >> 24);
+            slot = slotOf(bytes >> 24, shift);
+            candidate = base + <usize>load<u16>(slot, TABLE);
+            store<u16>(slot, <u16>(++from - base), TABLE);
+            if (load<u32>(candidate) != sequence) {
+              from += misses >> SKIP_SHIFT;
+              misses += 4;
+              continue;
+            }
+          }
+        }
       }
       while (from > anchor && candidate > base && load<u8>(from - 1) == load<u8>(candidate - 1)) {
         from--;
         candidate--;
       }
-      const matched = MIN_MATCH + matchLength(from + MIN_MATCH, candidate + MIN_MATCH, matchEnd);
-      to = putLiterals(to, anchor, <u32>(from - anchor), matched - MIN_MATCH);
-      store<u16>(to, <u16>(from - candidate));
-      to = putExtension(to + 2, matched - MIN_MATCH);
-      from += matched;
+      const matched = matchLength(from + MIN_MATCH, candidate + MIN_MATCH, matchEnd);
+      const offset = <u16>(from - candidate);
+      const literals = <u32>(from - anchor);
+      if (literals <= SHORT_LITERALS) {
+        // Without a branch: the byte that extends the length is overwritten by literals when it isn't wanted.
+        store<u8>(to, <u8>((min<u32>(literals, 15) << 4) | min<u32>(matched, 15)));
+        store<u8>(to, <u8>(literals - 15), 1);
+        to += 1 + <usize>(literals >= 15);
+        v128.store(to, v128.load(anchor));
+        v128.store(to, v128.load(anchor, 16), 16);
+        to += literals;
+      } else {
+        to = putLiterals(to, anchor, literals, matched);
+      }
+      store<u16>(to, offset);
+      to += 2;
+      if (matched < 15 + 255) {
+        store<u8>(to, <u8>(matched - 15));
+        to += <usize>(matched >= 15);
+      } else {
+        to = putExtension(to, matched);
+      }
+      from += matched + MIN_MATCH;
       anchor = from;
-      if (from > lastMatch) break;
-      store<u16>(slotOf(load<u32>(from - 2)), <u16>(from - 2 - base), TABLE);
+      if (from + 3 > lastMatch) break;
+      store<u16>(slotOf(load<u64>(from - 2), shift), <u16>(from - 2 - base), TABLE);
       misses = 1 << SKIP_SHIFT;
     }
   }

@@ -1,11 +1,18 @@
 // Where four bytes were last seen in the current block of at most 64 KB, as offsets from its start. LZ4 and Snappy share it.
-export const HASH_BITS: u32 = 13;
+// A small block gets a small table: clearing the whole would cost more than compressing.
+const MAX_HASH_BITS: u32 = 13;
+const MIN_HASH_BITS: u32 = 8;
 export const TABLE = memory.data(2 << 13, 16);
 
-export function clearTable(): void {
-  memory.fill(TABLE, 0, 2 << HASH_BITS);
+/** Empties a table for a block of `length` bytes. Returns the shift that `slotOf` needs. */
+export function clearTable(length: u32): u32 {
+  const bits = max(MIN_HASH_BITS, min(MAX_HASH_BITS, 32 - clz<u32>(length - 1)));
+  memory.fill(TABLE, 0, 2 << bits);
+  return 32 - bits;
 }
 
-export function slotOf(sequence: u32): usize {
-  return <usize>((sequence * 0x9e3779b1) >> (32 - HASH_BITS)) << 1;
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+export function slotOf(bytes: u64, shift: u32): usize {
+  return <usize>(((bytes << 24) * 889523592379) >> (shift + 32)) << 1;
 }

@@ -13,6 +13,8 @@ const MIN_MATCH: u32 = 4;
 const MAX_COPY: u32 = 64;
 /** After 2^5 misses in a row the search goes on in steps of two bytes, and so on. */
 const SKIP_SHIFT: u32 = 5;
+/** A run of so many literals is written without a branch. */
+const SHORT_LITERALS: u32 = 32;
 /** A chunk shorter than this is not searched, so that four bytes may be loaded anywhere in the search. */
 const MIN_SEARCHED: u32 = 16;
 
@@ -169,25 +171,63 @@ function encodeChunk(from: usize, length: u32, to: usize): u32 {
   if (length >= MIN_SEARCHED) {
     const base = from;
     const lastMatch = end - MIN_SEARCHED;
-    clearTable();
+    const shift = clearTable(length);
     from++;
     let misses: u32 = 1 << SKIP_SHIFT;
-    while (from <= lastMatch) {
-      const sequence = load<u32>(from);
-      const slot = slotOf(sequence);
-      const candidate = base + <usize>load<u16>(slot, TABLE);
+    while (from + 3 <= lastMatch) {
+      const bytes = load<u64>(from);
+      let sequence = <u32>bytes;
+      let slot = slotOf(bytes, shift);
+      let candidate = base + <usize>load<u16>(slot, TABLE);
       store<u16>(slot, <u16>(from - base), TABLE);
       if (load<u32>(candidate) != sequence) {
-        from += misses++ >> SKIP_SHIFT;
-        continue;
+        sequence = <u32>(bytes >> 8);
+        slot = slotOf(bytes >> 8, shift);
+        candidate = base + <usize>load<u16>(slot, TABLE);
+        store<u16>(slot, <u16>(++from - base), TABLE);
+        if (load<u32>(candidate) != sequence) {
+          sequence = <u32>(bytes >> 16);
+          slot = slotOf(bytes >> 16, shift);
+          candidate = base + <usize>load<u16>(slot, TABLE);
+          store<u16>(slot, <u16>(++from - base), TABLE);
+          if (load<u32>(candidate) != sequence) {
+            sequence = <u32>(bytes >> 24);
+            slot = slotOf(bytes >> 24, shift);
+            candidate = base + <usize>load<u16>(slot, TABLE);
+            store<u16>(slot, <u16>(++from - base), TABLE);
+            if (load<u32>(candidate) != sequence) {
+              from += misses >> SKIP_SHIFT;
+              misses += 4;
+              continue;
+            }
+          }
+        }
       }
       const matched = MIN_MATCH + matchLength(from + MIN_MATCH, candidate + MIN_MATCH, end);
-      to = putLiteral(to, anchor, <u32>(from - anchor));
-      to = putCopies(to, <u32>(from - candidate), matched);
+      const literals = <u32>(from - anchor);
+      if (literals <= SHORT_LITERALS) {
+        // Without a branch: no literals at all are a tag that is overwritten.
+        store<u8>(to, <u8>((literals - 1) << 2));
+        to += <usize>(literals != 0);
+        v128.store(to, v128.load(anchor));
+        v128.store(to, v128.load(anchor, 16), 16);
+        to += literals;
+      } else {
+        to = putLiteral(to, anchor, literals);
+      }
+      const offset = <u32>(from - candidate);
+      if (matched <= MAX_COPY) {
+        const isShort = u32(matched < 12) & u32(offset < 0x800);
+        const short = 1 | ((matched - 4) << 2) | ((offset >> 8) << 5) | ((offset & 0xff) << 8);
+        store<u32>(to, isShort ? short : 2 | ((matched - 1) << 2) | (offset << 8));
+        to += 3 - isShort;
+      } else {
+        to = putCopies(to, offset, matched);
+      }
       from += matched;
       anchor = from;
-      if (from > lastMatch) break;
-      store<u16>(slotOf(load<u32>(from - 1)), <u16>(from - 1 - base), TABLE);
+      if (from + 3 > lastMatch) break;
+      store<u16>(slotOf(load<u64>(from - 1), shift), <u16>(from - 1 - base), TABLE);
       misses = 1 << SKIP_SHIFT;
     }
   }

@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
+import { identify, isAlive, isOfThisSystem, type ProcessIdentity } from "./processes.ts";
 
 /** Who uses a data directory: the launcher and, once it runs, its workerd. */
 export interface LockHolder {
@@ -11,6 +11,8 @@ export interface LockHolder {
 export type LockOutcome = { readonly held: DataLock } | { readonly heldBy: ProcessIdentity };
 
 export interface DataLock {
+  /** The file, for whoever releases it in the launcher's place. */
+  readonly path: string;
   /** A workerd that its killed launcher left behind on this directory. It must end before the directory is used. */
   readonly leftBehind: ProcessIdentity | undefined;
   /** Notes the workerd, for whoever finds this lock stale. */
@@ -38,6 +40,7 @@ export function lockDataDir(dataDir: string): LockOutcome {
   }
   return {
     held: {
+      path,
       leftBehind,
       noteRuntime: (pid) => {
         const draft = `${path}.${process.pid}`;
@@ -47,6 +50,20 @@ export function lockDataDir(dataDir: string): LockOutcome {
       release: () => rmSync(path, { force: true }),
     },
   };
+}
+
+/**
+ * Whether a data directory is surely nobody's: it says who held it, and neither that launcher nor its workerd lives. False when it was
+ * held where this process can't look, in another container for one.
+ */
+export function isAbandoned(dataDir: string): boolean {
+  try {
+    const holder = readLock(join(dataDir, "lock"))?.holder;
+    if (!holder || !isOfThisSystem(holder.launcher)) return false;
+    return ![holder.launcher, holder.runtime].some((each) => each && isAlive(each));
+  } catch {
+    return false;
+  }
 }
 
 /** Creates the lock with its content in one step: a reader never sees it half written. False when there is one already. */
@@ -77,7 +94,7 @@ function readLock(path: string): { text: string; holder: LockHolder | undefined 
 function parseHolder(text: string): LockHolder | undefined {
   try {
     const holder = JSON.parse(text) as LockHolder;
-    return Number.isInteger(holder.launcher?.pid) ? holder : undefined;
+    return Number.isInteger(holder.launcher?.pid) && typeof holder.launcher.started === "string" ? holder : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** A process by its id and by when it started, since ids are used again. */
 export interface ProcessIdentity {
@@ -18,6 +18,22 @@ export function isAlive(known: ProcessIdentity): boolean {
   return identify(known.pid)?.started === known.started;
 }
 
+/** Whether the process was one of those that can be seen from here: of this boot, and of this container where there are any. */
+export function isOfThisSystem(known: ProcessIdentity): boolean {
+  if (process.platform !== "linux") return true;
+  return known.started.startsWith(`${systemOnLinux()}/`);
+}
+
+/** When a process of Linux started, in ticks since the boot. */
+export function startTicks(known: ProcessIdentity): string {
+  return known.started.slice(known.started.lastIndexOf("/") + 1);
+}
+
+function systemOnLinux(): string {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return `${boot}/${readlinkSync("/proc/self/ns/pid")}`;
+}
+
 /** Linux counts from boot, so that the boot's id belongs to it. A zombie counts as gone. */
 function startedOnLinux(pid: number): string | undefined {
   try {
@@ -26,7 +42,7 @@ function startedOnLinux(pid: number): string | undefined {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const state = fields[0];
     if (state === "Z" || state === "X") return undefined;
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${fields[19]}`;
+    return `${systemOnLinux()}/${fields[19]}`;
   } catch {
     return undefined;
   }

@@ -21,16 +21,13 @@ export interface Runtime {
   readonly listening: Promise<void>;
   /** Resolves when workerd has ended, with a word on how. */
   readonly ended: Promise<string>;
-  /** The last of what workerd wrote to its standard error. */
-  lastErrors(): string;
   kill(signal: NodeJS.Signals): void;
 }
 
-const KEPT_ERROR_BYTES = 4096;
 const SOCKETS = 2;
 
 /** On Linux this makes the kernel end workerd together with a launcher that was killed. */
-const SETPRIV = "/usr/bin/setpriv";
+export const SETPRIV = "/usr/bin/setpriv";
 
 const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
   "darwin arm64": "workerd-darwin-arm64",
@@ -63,21 +60,16 @@ export function startRuntime(options: RuntimeOptions): Runtime {
   const diesWithLauncher = existsSync(SETPRIV);
   const [command, ...args] = diesWithLauncher ? [SETPRIV, "--pdeathsig", "KILL", ...workerd] : workerd;
   const child = spawn(command as string, args, {
-    stdio: ["ignore", "inherit", "pipe", "pipe"],
+    // Its own words go straight to where ours go, which outlasts the launcher's Node (supervisor.ts).
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
     env: { ...process.env, KEDGE_BROKERS: options.brokers },
     detached: diesWithLauncher,
-  });
-  let errors = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    process.stderr.write(chunk);
-    errors = (errors + chunk.toString()).slice(-KEPT_ERROR_BYTES);
   });
   const ended = whenEnded(child);
   return {
     pid: child.pid ?? 0,
     listening: Promise.race([whenListening(child.stdio[3] as Readable), ended.then(() => {})]),
     ended,
-    lastErrors: () => errors,
     kill: (signal) => void child.kill(signal),
   };
 }

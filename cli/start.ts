@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type DataLock, lockDataDir } from "./data-lock.ts";
+import { makeEphemeralDir } from "./ephemeral.ts";
 import { type Flags, HELP, parseFlags, UsageError } from "./flags.ts";
 import { type Address, answersHealth, answersKafka, findPort, format } from "./probe.ts";
-import { isAlive, type ProcessIdentity } from "./processes.ts";
+import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
+import { becomeSupervisor } from "./supervisor.ts";
 import { ensureBundle } from "./worker-bundle.ts";
 
 /** How long workerd may take to serve before the start counts as failed. */
@@ -23,7 +24,7 @@ interface Started {
   readonly http: Address;
 }
 
-/** The launcher: from the command line to a serving Kedge, until a signal ends it. Exit code 1 says that it could not start or crashed. */
+/** The launcher: from the command line to a serving Kedge, until a signal ends it or a small shell takes its place (supervisor.ts). Exit code 1 says that it could not start or crashed. */
 export async function start(args: readonly string[]): Promise<void> {
   try {
     const flags = parseFlags(args);
@@ -50,7 +51,13 @@ async function serve(flags: Flags): Promise<void> {
     runtime.kill("SIGKILL");
     throw new Error(failure);
   }
-  if (!stopping.requested) announce(flags, { kafka, http, dataDir });
+  const workerd = identify(runtime.pid);
+  if (!stopping.requested && workerd) {
+    const announcement = announce(flags, { kafka, http, dataDir });
+    const ephemeralDir = flags.dataDir === undefined ? dataDir : undefined;
+    becomeSupervisor({ workerd, parentPid: parentToFollow(), lockPath: lock.path, ephemeralDir, announcement });
+    console.log(announcement);
+  }
   const how = await runtime.ended;
   if (!stopping.requested) throw new Error(`workerd ended by itself (${how})`);
   process.exit(0);
@@ -59,7 +66,7 @@ async function serve(flags: Flags): Promise<void> {
 /** Creates the data directory; a temporary one goes when the process does. */
 function openDataDir(flags: Flags): string {
   if (flags.dataDir === undefined) {
-    const dir = mkdtempSync(join(tmpdir(), "kedge-"));
+    const dir = makeEphemeralDir();
     process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
     return dir;
   }
@@ -141,18 +148,18 @@ async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Pro
   return (await Promise.all(failures)).find((failure) => failure !== undefined);
 }
 
-function announce(flags: Flags, at: { kafka: Address; http: Address; dataDir: string }): void {
+function announce(flags: Flags, at: { kafka: Address; http: Address; dataDir: string }): string {
   const bootstrap = format({ host: flags.advertisedHost, port: at.kafka.port });
   const url = `http://${format({ host: flags.advertisedHost, port: at.http.port })}`;
-  console.log(`
+  return `
   Kafka  ${bootstrap}
   HTTP   ${url}
   data   ${flags.dataDir === undefined ? `${at.dataDir} (removed at the end)` : at.dataDir}
 
   Try:   echo hello | kcat -P -b ${bootstrap} -t greetings && kcat -C -b ${bootstrap} -t greetings -e
          curl ${url}/topics
-`);
-  console.log(`kedge ready kafka=${bootstrap} http=${url} ms=${Math.round(performance.now())}`);
+
+kedge ready kafka=${bootstrap} http=${url} ms=${Math.round(performance.now())}`;
 }
 
 /** The first signal lets workerd finish what it is at, the second doesn't wait. */
@@ -165,12 +172,15 @@ function stopOnSignal(runtime: Runtime): { readonly requested: boolean } {
     setTimeout(() => runtime.kill("SIGKILL"), DRAIN_MS).unref();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
-  // A killed npm doesn't tell its scripts, so that the launcher looks for itself.
-  if (process.env["npm_lifecycle_event"] !== undefined) {
-    const parent = process.ppid;
+  const parent = parentToFollow();
+  if (parent !== undefined)
     setInterval(() => process.ppid !== parent && !state.requested && stop(), PARENT_CHECK_MS).unref();
-  }
   return state;
+}
+
+/** A killed npm doesn't tell its scripts, so that the launcher looks for itself. A terminal tells. */
+function parentToFollow(): number | undefined {
+  return process.env["npm_lifecycle_event"] === undefined ? undefined : process.ppid;
 }
 
 function pause(ms: number): Promise<void> {

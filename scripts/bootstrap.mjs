@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -63,3 +63,6 @@ export function runOnOwnNode(script) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
 }
+
+// `npm start` runs this file alone when there is no Node of Kedge's own yet, to go on without the machine's.
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) install();

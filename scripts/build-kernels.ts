@@ -24,6 +24,7 @@ const FLAGS = [
   ["--converge"],
   ["--uncheckedBehavior", "always"],
   ["--enable", "simd"],
+  ["--enable", "relaxed-simd"],
   ["--initialMemory", String(INITIAL_PAGES)],
   ["--maximumMemory", String(MAXIMUM_PAGES)],
 ].flat();

@@ -1,6 +1,6 @@
 /**
  * `node scripts/derive-crc32c-multiples.ts`: finds the sparse multiples of the CRC-32C polynomial that assembly/crc32c.ts
- * folds messages with, and prints them as distances in bytes. Nothing runs this by itself; it says where constants come from.
+ * can fold messages with, and prints them as distances in bytes. Nothing runs this by itself; it says where constants come from.
  *
  * If x^a + x^b + x^c + 1 is a multiple of P, then so is its eighth power x^8a + x^8b + x^8c + 1 (squaring is linear over
  * GF(2)), and that one moves whole bytes: a byte of the message may be taken away if it is added a-b, a-c and a bytes later.
@@ -50,52 +50,6 @@ function findFourTerms(maxDegree: number, minDistance: number): Trinomial[] {
   return found;
 }
 
-/**
- * The multiple with the fewest terms among the polynomials in y = x^128 (a block of 16 bytes) of degree `degree`: the
- * kernel of a matrix over GF(2) whose columns are the y^k mod P has only 2^(degree + 1 - 32) elements.
- */
-function findBlockMultiple(degree: number): number[] | null {
-  const power = powers(degree * 128 + 1);
-  const rows: { value: number; terms: bigint }[] = [];
-  const kernel: bigint[] = [];
-  for (let k = 0; k <= degree; k++) {
-    let value = power[k * 128];
-    let terms = 1n << BigInt(k);
-    for (const row of rows) {
-      if ((value ^ row.value) >>> 0 < value) {
-        value = (value ^ row.value) >>> 0;
-        terms ^= row.terms;
-      }
-    }
-    if (value === 0) kernel.push(terms);
-    else {
-      rows.push({ value, terms });
-      rows.sort((left, right) => right.value - left.value);
-    }
-  }
-  let best: bigint | null = null;
-  for (let choice = 1; choice < 1 << kernel.length; choice++) {
-    let terms = 0n;
-    for (let bit = 0; bit < kernel.length; bit++) if (choice & (1 << bit)) terms ^= kernel[bit];
-    if (terms & 1n && terms >> BigInt(degree) === 1n && (best === null || weight(terms) < weight(best))) best = terms;
-  }
-  if (best === null) return null;
-  return Array.from({ length: degree + 1 }, (_, k) => k).filter((k) => (best >> BigInt(k)) & 1n);
-}
-
-function weight(terms: bigint): number {
-  return terms.toString(2).replaceAll("0", "").length;
-}
-
 for (const { a, b, c } of findFourTerms(7000, 512)) {
-  console.log(`level 1: x^${a} + x^${b} + x^${c} + 1, distances ${a - b}, ${a - c}, ${a} bytes`);
-}
-for (let degree = 33; degree <= 44; degree++) {
-  const exponents = findBlockMultiple(degree);
-  if (exponents === null) continue;
-  const distances = exponents
-    .slice(0, -1)
-    .map((k) => degree - k)
-    .reverse();
-  console.log(`level 2: degree ${degree}, ${exponents.length} terms, distances of ${distances.join(", ")} blocks`);
+  console.log(`x^${a} + x^${b} + x^${c} + 1, distances ${a - b}, ${a - c}, ${a} bytes`);
 }

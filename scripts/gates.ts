@@ -18,7 +18,7 @@ export const GATES: readonly Gate[] = [
   { name: "types: worker", command: [TSC, "-p", "tsconfig.worker.json"] },
   { name: "types: Node side and tests", command: [TSC, "-p", "tsconfig.node.json"] },
   { name: "types: tests in workerd", command: [TSC, "-p", "tsconfig.workerd-tests.json"] },
-  { name: "format and lint (biome)", command: ["node_modules/@biomejs/biome/bin/biome", "ci", "."] },
+  { name: "format and lint (biome)", command: ["node_modules/@biomejs/biome/bin/biome", "ci", "--colors=off", "."] },
   { name: "tidy", command: ["scripts/tidy.ts"] },
   { name: "docs/support.md is up to date", command: ["scripts/support.ts", "--check"] },
   { name: "size of the Worker", command: ["scripts/size.ts"] },

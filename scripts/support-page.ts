@@ -4,7 +4,9 @@ import { KAFKA_APIS } from "./kafka-apis.ts";
 interface Config {
   readonly name: string;
   readonly defaultValue: string | null;
-  readonly effect: { readonly kind: "yes" } | { readonly kind: "none"; readonly reason: string };
+  readonly effect:
+    | { readonly kind: "yes"; readonly limit?: string }
+    | { readonly kind: "none"; readonly reason: string };
 }
 
 export interface Support {
@@ -63,7 +65,7 @@ function counted(configs: readonly Config[]): string {
 
 function configTable(configs: readonly Config[]): string {
   const rows = configs.map(({ name, defaultValue, effect }) => {
-    const acts = effect.kind === "yes" ? "yes" : `no: ${effect.reason}`;
+    const acts = effect.kind === "none" ? `no: ${effect.reason}` : effect.limit ? `yes; ${effect.limit}` : "yes";
     return `| \`${name}\` | ${defaultValue === null || defaultValue === "" ? "" : `\`${cell(defaultValue)}\``} | ${cell(acts)} |`;
   });
   return ["| config | default | has an effect |", "|---|---|---|", ...rows].join("\n");

@@ -84,12 +84,16 @@ function lines({ path, text }: SourceFile): Problem[] {
 const IMPORT =
   /^\s*(?:import|export)\b[^"'`;]*?\bfrom\s*"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm;
 
+/** A text over several lines that a script writes into another file, whose imports are that file's. */
+const WRITTEN_ELSEWHERE = /= `\n[^`]*`/g;
+
 function imports({ path, text }: SourceFile): Problem[] {
   if (!CODE.test(path) || NOT_CODE.test(path)) return [];
   const problems: Problem[] = [];
-  for (const match of text.matchAll(IMPORT)) {
+  const own = text.replace(WRITTEN_ELSEWHERE, (written) => written.replace(/[^\n]/g, " "));
+  for (const match of own.matchAll(IMPORT)) {
     const message = whyNot(path, (match[1] ?? match[2] ?? match[3]) as string);
-    const line = text.slice(0, match.index).split("\n").length + (/^\s*\n/.test(match[0]) ? 1 : 0);
+    const line = own.slice(0, match.index).split("\n").length + (/^\s*\n/.test(match[0]) ? 1 : 0);
     if (message) problems.push({ path, line, message });
   }
   return problems;

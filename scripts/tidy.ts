@@ -6,12 +6,16 @@ import { type Problem, type SourceFile, tidy } from "./tidy-rules.ts";
 
 const TEXT = /\.(ts|mjs|js|json|md|toml|py|go|java|sh|xml)$|^\.ci\/run$/;
 
-/** The files that git tracks or would track. */
+/** The files that git tracks or would track; those that aren't read for the rules are there without text. */
 export function readTree(): SourceFile[] {
   return execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
     .split("\n")
-    .filter((path) => TEXT.test(path) && path !== "package-lock.json" && existsSync(path))
-    .map((path) => ({ path, text: readFileSync(path, "utf8") }));
+    .filter((path) => path !== "" && existsSync(path))
+    .map((path) => ({ path, text: isRead(path) ? readFileSync(path, "utf8") : "" }));
+}
+
+function isRead(path: string): boolean {
+  return TEXT.test(path) && path !== "package-lock.json";
 }
 
 export function render({ path, line, message }: Problem): string {

@@ -23,6 +23,12 @@ export interface ApacheKafkaOptions {
   /** fsync before every acknowledgement (`log.flush.interval.messages=1`); Kafka's default leaves it to the page cache. */
   readonly flushEachMessage?: boolean;
   readonly heap?: string;
+  /** Where clients reach it; 127.0.0.1 without. */
+  readonly host?: string;
+  /** What clients are told; `host` without. */
+  readonly advertisedHost?: string;
+  /** More lines for server.properties. */
+  readonly settings?: readonly string[];
 }
 
 export interface ApacheKafka {
@@ -62,7 +68,8 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   const dataDir = options.dataDir ?? path.join(BUILD, `data-${port}-${process.pid}`);
   mkdirSync(dataDir, { recursive: true });
   const properties = path.join(dataDir, "server.properties");
-  writeFileSync(properties, serverProperties(port, controllerPort, dataDir, options.flushEachMessage ?? false));
+  const host = options.host ?? "127.0.0.1";
+  writeFileSync(properties, serverProperties({ ...options, host, port, controllerPort, dataDir }));
   writeFileSync(path.join(dataDir, "log4j2.yaml"), QUIET_LOGGING);
 
   const heap = options.heap ?? "1g";
@@ -90,14 +97,14 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
       output = (output + chunk.toString()).slice(-20_000);
     });
   }
-  await untilListening(child, port, () => output);
+  await untilListening(child, { host, port }, () => output);
   const readyMs = performance.now() - startedAt;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await endProcess(child, signal);
     if (owned) rmSync(dataDir, { recursive: true, force: true });
   };
   return {
-    kafka: `127.0.0.1:${port}`,
+    kafka: `${options.advertisedHost ?? host}:${port}`,
     pid: child.pid as number,
     readyMs,
     stop: () => end("SIGTERM"),
@@ -105,14 +112,23 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   };
 }
 
+interface ServerOptions extends ApacheKafkaOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly dataDir: string;
+}
+
 /** Kafka's own defaults, except what a single broker on one machine must say and the wait before a group's first rebalance. */
-function serverProperties(port: number, controllerPort: number, dataDir: string, flush: boolean): string {
+function serverProperties(options: ServerOptions): string {
+  const { host, port, controllerPort, dataDir } = options;
+  const controller = `CONTROLLER://127.0.0.1:${controllerPort}`;
   const lines = [
     "process.roles=broker,controller",
     "node.id=1",
     `controller.quorum.bootstrap.servers=127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `listeners=PLAINTEXT://${host}:${port},${controller}`,
+    `advertised.listeners=PLAINTEXT://${options.advertisedHost ?? host}:${port},${controller}`,
     "controller.listener.names=CONTROLLER",
     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     `log.dirs=${path.join(dataDir, "log")}`,
@@ -122,8 +138,9 @@ function serverProperties(port: number, controllerPort: number, dataDir: string,
     "share.coordinator.state.topic.replication.factor=1",
     "share.coordinator.state.topic.min.isr=1",
     "group.initial.rebalance.delay.ms=0",
+    ...(options.settings ?? []),
   ];
-  if (flush) lines.push("log.flush.interval.messages=1");
+  if (options.flushEachMessage) lines.push("log.flush.interval.messages=1");
   return `${lines.join("\n")}\n`;
 }
 
@@ -136,20 +153,24 @@ const QUIET_LOGGING = `Configuration:
     Root: { level: WARN, AppenderRef: [{ ref: STDOUT }] }
 `;
 
-async function untilListening(child: ChildProcess, port: number, output: () => string): Promise<void> {
+async function untilListening(
+  child: ChildProcess,
+  at: { host: string; port: number },
+  output: () => string,
+): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`Apache Kafka ended with code ${child.exitCode}:\n${output()}`);
-    if (await accepts(port)) return;
+    if (await accepts(at)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   child.kill("SIGKILL");
   throw new Error(`Apache Kafka did not listen within ${START_TIMEOUT_MS} ms:\n${output()}`);
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(at: { host: string; port: number }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(at);
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);

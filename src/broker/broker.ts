@@ -12,10 +12,10 @@ import type { Timers } from "#ports/timers.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Compression } from "#records/compression.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
+import { Gauge } from "./gauge.ts";
 import { GroupCoordinators } from "./group-coordinators.ts";
 import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
-import { Gauge } from "./gauge.ts";
 import { ProducerIds } from "./producer-ids.ts";
 
 /** What a broker needs of its shell. */
@@ -121,19 +121,17 @@ export class Broker {
 
   /** Groups forget what they committed for topics that are gone, and let go of what others coordinate now. */
   #tellGroups(topicsBefore: readonly TopicImage[]): void {
-    const gone = topicsBefore.filter((topic) => this.cluster.topicById(topic.topicId) === undefined);
     this.#groups?.leadershipChanged();
-    if (gone.length === 0) return;
-    // Nobody waits for it, and a log that fails has told `onFatal` already.
-    this.groups.topicsDeleted(gone.map((topic) => topic.name)).catch(() => undefined);
+    if (topicsBefore.some((topic) => this.cluster.topicById(topic.topicId) === undefined))
+      this.#groups?.topicsDeleted();
   }
 
   /** The topic is gone: its fetches learn of it at once, its rows go in the background. */
   #drop(topicId: string): void {
-    const logs = this.#logs.partitionsOf(topicId).map((partitionIndex) => this.#logs.get(topicId, partitionIndex));
+    const logs = this.#logs.openLogsOf(topicId);
     // A commit that fails is reported by `onFatal`.
     this.#logs.deleteTopic(topicId).catch(() => undefined);
-    for (const log of logs) if (log !== undefined) this.#parked.wake(log);
+    for (const log of logs) this.#parked.wake(log);
   }
 
   /** The log of a partition that this broker leads, or why it has none for the client. */
@@ -169,11 +167,19 @@ export class Broker {
     return this.#logs.stagedBytes;
   }
 
-  /** Parks until one of the logs has changed; false at the deadline, or when the client has gone. */
-  async parkFetch(logs: readonly PartitionLog[], deadlineMs: number, peer: Peer): Promise<boolean> {
+  /**
+   * Parks until one of the logs has changed and `isSatisfied` holds, which is asked at each change and should read nothing
+   * (`PartitionLog.bytesAvailable`); false at the deadline, or when the client has gone.
+   */
+  async parkFetch(
+    logs: readonly PartitionLog[],
+    deadlineMs: number,
+    peer: Peer,
+    isSatisfied: () => boolean,
+  ): Promise<boolean> {
     const waitMs = deadlineMs - this.clock.nowMs();
     if (waitMs <= 0) return false;
-    const parked = this.#parked.park(logs, () => true, waitMs);
+    const parked = this.#parked.park(logs, isSatisfied, waitMs);
     const unsubscribe = peer.onVanish(() => parked.cancel());
     try {
       return (await parked.done) === "satisfied";

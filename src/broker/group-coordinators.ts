@@ -5,13 +5,14 @@ import type { JoinGroupCommand } from "#group/classic/park.ts";
 import type { SyncGroupCommand } from "#group/classic/sync.ts";
 import { type CommitReply, GroupCoordinator, type OffsetCommitCommand } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "#group/limits.ts";
+import { MemberBudget } from "#group/member-budget.ts";
 import { uuidText } from "#group/member-id.ts";
 import type { FetchedTopic, TopicToFetch } from "#group/offsets.ts";
 import { partitionOfGroup } from "#group/partition.ts";
 import { type JoinGroupReply, joinError, type SyncGroupReply, syncError } from "#group/turn.ts";
 import type { BrokerEndpoint, GroupEnvironment } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { coordinatorError, GroupPartition } from "./group-partition.ts";
+import { coordinatorError, GroupPartition, type Leadership } from "./group-partition.ts";
 
 /** A value, or the error that stands in its place. */
 export type Result<T> =
@@ -26,14 +27,16 @@ export type Result<T> =
 export class GroupCoordinators {
   readonly environment: GroupEnvironment;
   private readonly config: GroupConfig;
+  private readonly budget: MemberBudget;
   private readonly partitions = new Map<number, GroupPartition>();
   private readonly loads = new Map<number, Promise<GroupPartition | ErrorCode>>();
   /** Coordinators that were let go and still have appends under way. */
   private readonly closing = new Map<number, Promise<void>>();
 
-  constructor(environment: GroupEnvironment, config: GroupConfig = DEFAULT_GROUP_CONFIG) {
+  constructor(environment: GroupEnvironment, config: GroupConfig = DEFAULT_GROUP_CONFIG, budget = new MemberBudget()) {
     this.environment = environment;
     this.config = config;
+    this.budget = budget;
   }
 
   /** Null when there is no coordinator to be had now: COORDINATOR_NOT_AVAILABLE. */
@@ -91,7 +94,9 @@ export class GroupCoordinators {
 
   /** Null topics = all that the group has committed. */
   fetchOffsets(groupId: string, topics: readonly TopicToFetch[] | null): Promise<Result<readonly FetchedTopic[]>> {
-    return this.read(groupId, (machine) => machine.fetchOffsets(groupId, topics));
+    return this.read(groupId, (machine) =>
+      topics === null ? machine.fetchAllOffsets(groupId, this.environment) : machine.fetchOffsets(groupId, topics),
+    );
   }
 
   /** GROUP_ID_NOT_FOUND when there is no such group. */
@@ -130,18 +135,12 @@ export class GroupCoordinators {
     return outcomes[0];
   }
 
-  /** To be called when topics are gone: their offsets are forgotten in every coordinator that this broker has. */
-  async topicsDeleted(topics: readonly string[]): Promise<void> {
-    for (let index = 0; index < this.environment.offsetsPartitionCount(); index++) {
-      const partition = await this.load(index);
-      if (typeof partition === "number") continue;
-      const forget = (topic: string) =>
-        partition.run(
-          (nowMs) => partition.machine.forgetTopic(topic, nowMs),
-          () => undefined,
-        );
-      await Promise.all(topics.map(forget));
-    }
+  /**
+   * To be called when the cluster image has lost topics: what was committed for them is forgotten at once in every coordinator that is
+   * loaded. All others do the same when they are loaded.
+   */
+  topicsDeleted(): void {
+    for (const partition of this.partitions.values()) partition.forgetDeletedTopics();
   }
 
   /** To be called when the cluster image has changed: coordinators of partitions that this broker no longer leads are let go. */
@@ -183,38 +182,69 @@ export class GroupCoordinators {
     const under = this.loads.get(index);
     if (under !== undefined) return under;
     this.unloadIfStale(index);
-    const leaderEpoch = this.environment.leaderEpoch(index);
-    if (leaderEpoch === null) return Promise.resolve(ErrorCode.NOT_COORDINATOR);
+    const leadership = this.leadership(index);
+    if (leadership === null) return Promise.resolve(ErrorCode.NOT_COORDINATOR);
     const current = this.partitions.get(index);
     if (current !== undefined) return Promise.resolve(current);
-    const loading = this.loadFrom(index, leaderEpoch).finally(() => this.loads.delete(index));
+    const loading = this.loadFrom(index, leadership).finally(() => this.loads.delete(index));
     this.loads.set(index, loading);
     return loading;
   }
 
-  private async loadFrom(index: number, leaderEpoch: number): Promise<GroupPartition | ErrorCode> {
+  private async loadFrom(index: number, leadership: Leadership): Promise<GroupPartition | ErrorCode> {
     // What the former coordinator still has under way would be missed by the replay.
     await this.closing.get(index);
-    const machine = new GroupCoordinator(this.config);
-    const errorCode = await this.environment.log.replay(index, (record) => machine.replay(record));
-    if (errorCode !== ErrorCode.NONE) return coordinatorError(errorCode);
-    if (this.environment.leaderEpoch(index) !== leaderEpoch) return ErrorCode.NOT_COORDINATOR;
-    const partition = new GroupPartition(this.environment, machine, index, leaderEpoch);
+    const machine = new GroupCoordinator(this.config, this.budget);
+    const recordCount = await this.replayInto(machine, index, leadership).catch((error: unknown) => {
+      machine.release();
+      throw error;
+    });
+    if (typeof recordCount !== "number") {
+      machine.release();
+      return recordCount.errorCode;
+    }
+    const partition = new GroupPartition(this.environment, machine, index, leadership);
     this.partitions.set(index, partition);
-    partition.start();
+    partition.start(recordCount);
     return partition;
+  }
+
+  /** How many records there were, or why they don't count. */
+  private async replayInto(
+    machine: GroupCoordinator,
+    index: number,
+    leadership: Leadership,
+  ): Promise<number | { readonly errorCode: ErrorCode }> {
+    let recordCount = 0;
+    const errorCode = await this.environment.log.replay(index, (record) => {
+      machine.replay(record);
+      recordCount++;
+    });
+    if (errorCode !== ErrorCode.NONE) return { errorCode: coordinatorError(errorCode) };
+    return isSame(leadership, this.leadership(index)) ? recordCount : { errorCode: ErrorCode.NOT_COORDINATOR };
+  }
+
+  /** Null when this broker doesn't lead the partition. */
+  private leadership(index: number): Leadership | null {
+    const topicId = this.environment.offsetsTopicId();
+    const leaderEpoch = this.environment.leaderEpoch(index);
+    return topicId === undefined || leaderEpoch === null ? null : { topicId, leaderEpoch };
   }
 
   private unloadIfStale(index: number): void {
     const partition = this.partitions.get(index);
     if (partition === undefined) return;
-    if (!partition.hasFailed && partition.leaderEpoch === this.environment.leaderEpoch(index)) return;
+    if (!partition.hasFailed && isSame(partition.leadership, this.leadership(index))) return;
     this.partitions.delete(index);
     const closed = partition.close(ErrorCode.NOT_COORDINATOR).then(() => {
       if (this.closing.get(index) === closed) this.closing.delete(index);
     });
     this.closing.set(index, closed);
   }
+}
+
+function isSame(one: Leadership, other: Leadership | null): boolean {
+  return one.topicId === other?.topicId && one.leaderEpoch === other.leaderEpoch;
 }
 
 function same(errorCode: ErrorCode): ErrorCode {

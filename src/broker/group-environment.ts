@@ -10,6 +10,8 @@ import type { Broker } from "./broker.ts";
 
 /** How much of the log one step of a replay holds in memory. */
 const REPLAY_STEP_BYTES = 1024 * 1024;
+/** After how much of it a replay lets others have their turn. */
+const REPLAY_TURN_BYTES = 2 * 1024 * 1024;
 
 /** `__consumer_offsets`, as the group coordinators of one broker see it. */
 export function groupEnvironment(broker: Broker, ports: { readonly random: Random }): GroupEnvironment {
@@ -20,6 +22,7 @@ export function groupEnvironment(broker: Broker, ports: { readonly random: Rando
     clock: broker.clock,
     random: ports.random,
     timers: broker.timers,
+    offsetsTopicId: () => topic()?.topicId,
     offsetsPartitionCount: () => topic()?.partitions.length ?? 0,
     ensureOffsetsTopic: () => ensureOffsetsTopic(broker),
     leaderEpoch(partitionIndex) {
@@ -40,8 +43,9 @@ async function ensureOffsetsTopic(broker: Broker): Promise<number> {
   const count = () => broker.cluster.topicByName(GROUP_METADATA_TOPIC)?.partitions.length ?? 0;
   if (count() > 0) return count();
   const { image } = broker.cluster;
-  // Two brokers may ask at once: the second is told that the topic exists, and has an image that holds it.
+  // Several may ask at once, brokers and clients of one broker: all but one are told that the topic exists.
   await broker.controller.createTopics([autoCreatedTopic(image, broker.brokerId, GROUP_METADATA_TOPIC)]);
+  if (count() === 0) await broker.controller.refresh();
   return count();
 }
 
@@ -73,6 +77,7 @@ function coordinatorLog(broker: Broker): CoordinatorLog {
       const log = lead(partitionIndex);
       if (typeof log === "number") return ErrorCode.NOT_LEADER_OR_FOLLOWER;
       let offset = log.logStartOffset;
+      let turnBytes = 0;
       while (offset < log.logEndOffset) {
         const read = log.read(offset, {
           maxBytes: REPLAY_STEP_BYTES,
@@ -82,9 +87,25 @@ function coordinatorLog(broker: Broker): CoordinatorLog {
         if (read.kind === "refused") return ErrorCode.KAFKA_STORAGE_ERROR;
         if (read.nextOffset === offset) return ErrorCode.KAFKA_STORAGE_ERROR;
         visitRecords(broker, read.chunks, visit);
+        turnBytes += read.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
         read.release();
         offset = read.nextOffset;
+        if (turnBytes < REPLAY_TURN_BYTES) continue;
+        turnBytes = 0;
+        await new Promise<void>((resolve) => broker.timers.set(resolve, 0));
       }
+      return ErrorCode.NONE;
+    },
+    endOffset(partitionIndex) {
+      const log = lead(partitionIndex);
+      return typeof log === "number" ? null : log.logEndOffset;
+    },
+    async trimBefore(partitionIndex, offset) {
+      const log = lead(partitionIndex);
+      if (typeof log === "number") return ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      const outcome = log.deleteRecordsBefore(offset);
+      if (outcome.kind === "refused") return outcome.errorCode;
+      await broker.committed();
       return ErrorCode.NONE;
     },
   };

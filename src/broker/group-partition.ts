@@ -1,49 +1,57 @@
+import type { Uuid } from "#bytes/uuid.ts";
 import type { GroupCoordinator } from "#group/coordinator.ts";
-import type { Decision, Reply, RequestToken, TimerEffect } from "#group/turn.ts";
+import { REWRITE_GROWTH, REWRITE_MIN_RECORDS } from "#group/limits.ts";
+import type { Decision, Reply, RequestToken } from "#group/turn.ts";
 import type { CoordinatorRecord, GroupEnvironment } from "#ports/coordinator-log.ts";
 import type { TimerHandle } from "#ports/timers.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-
-/** What one append may hold: a batch of `__consumer_offsets` is at most `max.message.bytes` = 1048588 long. */
-const MAX_APPEND_BYTES = 1_000_000;
-/** Lengths, deltas and the like around a key and a value. */
-const RECORD_OVERHEAD_BYTES = 32;
-
-interface ArmedTimer {
-  handle: TimerHandle;
-  firesAtMs: number;
-  deadlineMs: number;
-}
+import { batchesOf, nextBatch } from "./group-batches.ts";
 
 interface Parked {
   reply(reply: Reply): void;
   reject(errorCode: ErrorCode): void;
 }
 
+/** Under what a broker leads a partition of `__consumer_offsets`: the topic may be another one by the same name. */
+export interface Leadership {
+  readonly topicId: Uuid;
+  readonly leaderEpoch: number;
+}
+
 /**
  * One loaded coordinator with its partition of the log: carries out what the state machine decides.
  *
  * The one rule: no answer leaves before everything that was appended until its decision is committed. An append that fails leaves the state
- * machine ahead of its log; then all that wait are told so, and the coordinator is thrown away (`hasFailed`) to be loaded again.
+ * machine ahead of its log; then all that wait are told so, and the coordinator is thrown away (`hasFailed`) to be loaded again. The same
+ * happens when a decision can't be made or carried out to its end.
  */
 export class GroupPartition {
   readonly partitionIndex: number;
-  readonly leaderEpoch: number;
+  readonly leadership: Leadership;
   readonly machine: GroupCoordinator;
   private readonly environment: GroupEnvironment;
   private readonly parked = new Map<RequestToken, Parked>();
-  private readonly armed = new Map<string, ArmedTimer>();
+  /** The one timer of the shell, at the machine's next deadline or before. */
+  private armed: { readonly handle: TimerHandle; readonly firesAtMs: number } | null = null;
   private nextToken: RequestToken = 1;
   /** Resolves when all appends so far have ended, with the first error among them. */
   private tail: Promise<ErrorCode> = Promise.resolve(ErrorCode.NONE);
   private openAppends = 0;
   private failure: ErrorCode | null = null;
+  /** How many records the log holds. */
+  private recordCount = 0;
+  private isRewriting = false;
 
-  constructor(environment: GroupEnvironment, machine: GroupCoordinator, partitionIndex: number, leaderEpoch: number) {
+  constructor(
+    environment: GroupEnvironment,
+    machine: GroupCoordinator,
+    partitionIndex: number,
+    leadership: Leadership,
+  ) {
     this.environment = environment;
     this.machine = machine;
     this.partitionIndex = partitionIndex;
-    this.leaderEpoch = leaderEpoch;
+    this.leadership = leadership;
   }
 
   get hasFailed(): boolean {
@@ -58,10 +66,10 @@ export class GroupPartition {
   /** Makes a decision and answers its response once that may be shown, or what the error stands for. */
   async run<R>(decide: (nowMs: number) => Decision<R>, whenFailed: (errorCode: ErrorCode) => R): Promise<R> {
     if (this.failure !== null) return whenFailed(this.failure);
-    const decision = decide(this.environment.clock.nowMs());
-    const committed = this.carryOut(decision);
-    const errorCode = committed === null ? ErrorCode.NONE : await committed;
-    return errorCode === ErrorCode.NONE ? decision.response : whenFailed(errorCode);
+    const carried = this.carryOut(decide);
+    if (carried === null) return whenFailed(ErrorCode.UNKNOWN_SERVER_ERROR);
+    const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;
+    return errorCode === ErrorCode.NONE ? carried.response : whenFailed(errorCode);
   }
 
   /** The same for a request that may be parked: its reply comes by token, from this decision or a later one. */
@@ -80,7 +88,7 @@ export class GroupPartition {
         },
         reject: (errorCode) => resolve(whenFailed(errorCode)),
       });
-      this.carryOut(decide(token, this.environment.clock.nowMs()));
+      this.carryOut((nowMs) => decide(token, nowMs), token);
     });
   }
 
@@ -90,42 +98,76 @@ export class GroupPartition {
     await this.tail;
   }
 
-  /** Begins the clocks after the load. */
-  start(): void {
-    this.carryOut(this.machine.onLoaded(this.environment.clock.nowMs()));
+  /** Begins the clocks after the load of a log of so many records. */
+  start(recordCount: number): void {
+    this.recordCount = recordCount;
+    this.carryOut((nowMs) => this.machine.onLoaded(nowMs));
+    this.forgetDeletedTopics();
+    this.rewriteIfOvergrown();
+  }
+
+  /** Forgets what was committed for topics that the cluster no longer has. */
+  forgetDeletedTopics(): void {
+    if (this.failure !== null) return;
+    this.carryOut((nowMs) => this.machine.forgetDeletedTopics(this.environment, nowMs));
+  }
+
+  /**
+   * Makes the decision and does what it wants: the log first, so that nothing follows from what isn't on its way there. Null when that
+   * failed: whoever asked gets UNKNOWN_SERVER_ERROR, all others are sent to look for the coordinator again.
+   */
+  private carryOut<R>(
+    decide: (nowMs: number) => Decision<R>,
+    askedBy?: RequestToken,
+  ): { readonly response: R; readonly committed: Promise<ErrorCode> | null } | null {
+    try {
+      const decision = decide(this.environment.clock.nowMs());
+      if (decision.records.length > 0) this.append(decision.records);
+      if (decision.timers.length > 0) this.arm();
+      return { response: decision.response, committed: this.answer(decision.replies) };
+    } catch {
+      // The state may be half changed; what the log holds is whole.
+      if (askedBy !== undefined) this.take(askedBy)?.reject(ErrorCode.UNKNOWN_SERVER_ERROR);
+      this.fail(ErrorCode.NOT_COORDINATOR);
+      return null;
+    }
   }
 
   /** Null when nothing has to be waited for. */
-  private carryOut(decision: Decision<unknown>): Promise<ErrorCode> | null {
-    for (const effect of decision.timers) this.applyTimer(effect);
-    if (decision.records.length > 0) this.append(decision.records);
+  private answer(replies: readonly Reply[]): Promise<ErrorCode> | null {
     if (this.openAppends === 0) {
-      this.deliver(decision.replies);
+      this.deliver(replies);
       return null;
     }
     const committed = this.tail;
-    if (decision.replies.length > 0) {
+    if (replies.length > 0) {
       committed.then((errorCode) => {
-        if (errorCode === ErrorCode.NONE) this.deliver(decision.replies);
-        else this.rejectReplies(decision.replies, errorCode);
+        if (errorCode === ErrorCode.NONE) this.deliver(replies);
+        else this.rejectReplies(replies, errorCode);
       });
     }
     return committed;
   }
 
   private append(records: readonly CoordinatorRecord[]): void {
-    for (const batch of batchesOf(records)) {
-      this.openAppends++;
-      const appended = this.environment.log.append(this.partitionIndex, batch);
-      this.tail = Promise.all([this.tail, settled(appended)]).then(([before, own]) => {
-        this.openAppends--;
-        if (before !== ErrorCode.NONE) return before;
-        if (own === ErrorCode.NONE) return own;
+    for (const batch of batchesOf(records)) this.appendBatch(batch);
+  }
+
+  private appendBatch(batch: readonly CoordinatorRecord[]): void {
+    this.openAppends++;
+    const appended = settled(() => this.environment.log.append(this.partitionIndex, batch));
+    this.recordCount += batch.length;
+    this.tail = Promise.all([this.tail, appended]).then(([before, own]) => {
+      this.openAppends--;
+      if (before !== ErrorCode.NONE) return before;
+      if (own !== ErrorCode.NONE) {
         const errorCode = coordinatorError(own);
         this.fail(errorCode);
         return errorCode;
-      });
-    }
+      }
+      this.rewriteIfOvergrown();
+      return own;
+    });
   }
 
   private deliver(replies: readonly Reply[]): void {
@@ -145,65 +187,83 @@ export class GroupPartition {
   private fail(errorCode: ErrorCode): void {
     if (this.failure !== null) return;
     this.failure = errorCode;
-    for (const timer of this.armed.values()) timer.handle.cancel();
-    this.armed.clear();
+    this.armed?.handle.cancel();
+    this.armed = null;
+    this.machine.release();
     for (const token of [...this.parked.keys()]) this.take(token)?.reject(errorCode);
   }
 
-  private applyTimer(effect: TimerEffect): void {
-    const armed = this.armed.get(effect.key);
-    if (effect.kind === "cancel") {
-      armed?.handle.cancel();
-      this.armed.delete(effect.key);
-    } else if (armed !== undefined && armed.firesAtMs <= effect.deadlineMs) {
-      // Heartbeats only move deadlines away: the timer that runs finds the new one when it fires.
-      armed.deadlineMs = effect.deadlineMs;
-    } else {
-      armed?.handle.cancel();
-      this.arm(effect.key, effect.deadlineMs);
+  /**
+   * The runtime has few timers, and members are many: the partition has one. Heartbeats only move deadlines away; then the timer that runs
+   * fires early and finds the next deadline.
+   */
+  private arm(): void {
+    const next = this.machine.nextTimer();
+    if (next === null || (this.armed !== null && this.armed.firesAtMs <= next.deadlineMs)) return;
+    this.armed?.handle.cancel();
+    this.armed = null;
+    const delayMs = Math.max(next.deadlineMs - this.environment.clock.nowMs(), 0);
+    this.armed = { handle: this.environment.timers.set(() => this.onTimer(), delayMs), firesAtMs: next.deadlineMs };
+  }
+
+  private onTimer(): void {
+    this.armed = null;
+    const nowMs = this.environment.clock.nowMs();
+    // Counted, so that timers which set each other without a delay come to an end.
+    for (let left = this.machine.timerCount; left > 0 && this.failure === null; left--) {
+      const next = this.machine.nextTimer();
+      if (next === null || next.deadlineMs > nowMs) break;
+      this.carryOut(() => this.machine.onTimer(next.key, nowMs));
+    }
+    if (this.failure !== null) return;
+    try {
+      this.arm();
+    } catch {
+      this.fail(ErrorCode.NOT_COORDINATOR);
     }
   }
 
-  private arm(key: string, deadlineMs: number): void {
-    const delayMs = Math.max(deadlineMs - this.environment.clock.nowMs(), 0);
-    const handle = this.environment.timers.set(() => this.onTimer(key), delayMs);
-    this.armed.set(key, { handle, firesAtMs: deadlineMs, deadlineMs });
+  private rewriteIfOvergrown(): void {
+    const limit = Math.max(REWRITE_MIN_RECORDS, REWRITE_GROWTH * this.machine.liveRecordCount + 1);
+    if (this.isRewriting || this.failure !== null || this.recordCount < limit) return;
+    this.isRewriting = true;
+    // A log that throws has failed its appends, too, and with them this coordinator.
+    this.rewrite().catch(() => this.fail(ErrorCode.NOT_COORDINATOR));
   }
 
-  private onTimer(key: string): void {
-    const armed = this.armed.get(key);
-    if (armed === undefined || this.failure !== null) return;
-    this.armed.delete(key);
-    const nowMs = this.environment.clock.nowMs();
-    if (nowMs < armed.deadlineMs) this.arm(key, armed.deadlineMs);
-    else this.carryOut(this.machine.onTimer(key, nowMs));
+  /**
+   * Nobody compacts `__consumer_offsets` yet, so its coordinator does: everything that lives is written once more at the end of the log, and
+   * when all of that is committed the log begins there. State that changes meanwhile is written after the position that the log will begin
+   * at, and what is written again is as it is at that moment, so a load finds the same state before, in the middle and afterwards.
+   */
+  private async rewrite(): Promise<void> {
+    const { log } = this.environment;
+    const startOffset = log.endOffset(this.partitionIndex);
+    const formerCount = this.recordCount;
+    if (startOffset === null) return;
+    const live = this.machine.liveRecords();
+    for (;;) {
+      const batch = nextBatch(live);
+      this.append(batch);
+      const errorCode = await this.tail;
+      if (errorCode !== ErrorCode.NONE || this.failure !== null) return;
+      if (batch.length === 0) break;
+    }
+    const errorCode = await log.trimBefore(this.partitionIndex, startOffset);
+    // It isn't tried again before the next load, or the log would only grow by it.
+    if (errorCode !== ErrorCode.NONE) return;
+    this.recordCount -= formerCount;
+    this.isRewriting = false;
   }
 }
 
 /** A log that throws is broken; the coordinator is as unusable then as after an error. */
-async function settled(appended: Promise<ErrorCode>): Promise<ErrorCode> {
+async function settled(append: () => Promise<ErrorCode>): Promise<ErrorCode> {
   try {
-    return await appended;
+    return await append();
   } catch {
     return ErrorCode.UNKNOWN_SERVER_ERROR;
   }
-}
-
-function batchesOf(records: readonly CoordinatorRecord[]): CoordinatorRecord[][] {
-  const batches: CoordinatorRecord[][] = [];
-  let batch: CoordinatorRecord[] = [];
-  let sizeInBytes = 0;
-  for (const record of records) {
-    const recordBytes = record.key.length + (record.value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
-    if (batch.length === 0 || sizeInBytes + recordBytes > MAX_APPEND_BYTES) {
-      batch = [];
-      batches.push(batch);
-      sizeInBytes = 0;
-    }
-    batch.push(record);
-    sizeInBytes += recordBytes;
-  }
-  return batches;
 }
 
 /** What a group's client is told about an error of the log. */

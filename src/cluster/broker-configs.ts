@@ -30,7 +30,7 @@ function defaultsOfTopics(): ConfigDefinition[] {
       defaultValue: topicConfig.defaultValue,
       check: topicConfig.check,
       dynamic: true,
-      effect: topicConfig.effect.kind === "yes" ? YES : BY_TOPIC_CONFIG,
+      effect: topicConfig.effect.kind === "yes" ? topicConfig.effect : BY_TOPIC_CONFIG,
       documentation: `Default of the topic config ${topicConfig.name}.`,
     });
   }

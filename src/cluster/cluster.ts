@@ -46,6 +46,8 @@ export class Cluster implements ControllerRpc {
   readonly #ports: ClusterPorts;
   /** The newest image that is durable: the only one that anybody sees. */
   #image: ClusterImage;
+  /** Settles when every change that was decided so far is durable and in `#image`. */
+  #decided: Promise<void> = Promise.resolve();
 
   private constructor(ports: ClusterPorts) {
     this.#ports = ports;
@@ -96,7 +98,9 @@ export class Cluster implements ControllerRpc {
 
   async #answer<Item, Out>(call: ControllerCall<Item>, decide: () => Decision<Out>): Promise<ControllerAnswer<Out>> {
     const { outcomes, records } = decide();
-    await this.#commit(records, call.brokerId);
+    // What is refused, too, was decided on changes that may not be durable yet; the image must hold what the asker is told of.
+    this.#decided = both(this.#decided, this.#commit(records, call.brokerId));
+    await this.#decided;
     return { outcomes, image: this.#image.version > call.imageVersion ? this.#image : null };
   }
 
@@ -125,3 +129,7 @@ export class Cluster implements ControllerRpc {
 }
 
 const NOBODY = -1;
+
+async function both(one: Promise<void>, other: Promise<void>): Promise<void> {
+  await Promise.all([one, other]);
+}

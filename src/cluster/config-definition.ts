@@ -20,9 +20,16 @@ export const CONFIG_TYPE_ID: Readonly<Record<ConfigType, number>> = {
 };
 
 /** Whether Kedge acts on a config; `docs/support.md` is written from this. */
-export type Effect = { readonly kind: "yes" } | { readonly kind: "none"; readonly reason: string };
+export type Effect =
+  | { readonly kind: "yes"; readonly limit?: string }
+  | { readonly kind: "none"; readonly reason: string };
 
 export const YES: Effect = { kind: "yes" };
+
+/** It acts, but not on every value that it takes. */
+export function yesUpTo(limit: string): Effect {
+  return { kind: "yes", limit };
+}
 
 export function none(reason: string): Effect {
   return { kind: "none", reason };

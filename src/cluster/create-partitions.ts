@@ -3,7 +3,7 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { checkAssignment, claim, tooFewBrokers } from "./create-topics.ts";
 import { MAX_PARTITIONS_PER_REQUEST } from "./limits.ts";
 import { DONE, failure, isFailure, repeated, unknownTopic } from "./outcome.ts";
-import { newPartition, placedReplicas } from "./placement.ts";
+import { addReplicas, newPartition, placedRound, roundCounts } from "./placement.ts";
 import type { ClusterRecord, ClusterState, Decision } from "./state.ts";
 
 export function decideCreatePartitions(
@@ -19,7 +19,7 @@ export function decideCreatePartitions(
     const { name } = request;
     if (duplicates.has(name))
       return { ...failure(ErrorCode.INVALID_REQUEST, "The topic is named twice in the request."), name };
-    const grown = grow(state, request, replicaCounts);
+    const grown = grow(state, request, { replicaCounts, isTooLarge: added > MAX_PARTITIONS_PER_REQUEST });
     if (!("name" in grown)) return { ...grown, name };
     added += grown.partitions.length - (state.topics.get(name) as TopicImage).partitions.length;
     records.push({ kind: "topic", topic: grown });
@@ -39,7 +39,14 @@ function tooMany(): Outcome {
   return failure(ErrorCode.POLICY_VIOLATION, `A request may create at most ${MAX_PARTITIONS_PER_REQUEST} partitions.`);
 }
 
-function grow(state: ClusterState, request: MorePartitions, replicaCounts: Map<number, number>): TopicImage | Outcome {
+/** What the topics before this one in the request have taken. */
+interface Taken {
+  readonly replicaCounts: Map<number, number>;
+  /** The whole request has failed already; nothing more is placed for it. */
+  readonly isTooLarge: boolean;
+}
+
+function grow(state: ClusterState, request: MorePartitions, taken: Taken): TopicImage | Outcome {
   const topic = state.topics.get(request.name);
   if (topic === undefined) return unknownTopic();
   const current = topic.partitions.length;
@@ -52,22 +59,21 @@ function grow(state: ClusterState, request: MorePartitions, replicaCounts: Map<n
     );
   }
   const additional = request.count - current;
-  if (additional > MAX_PARTITIONS_PER_REQUEST) return tooMany();
-  const factor = topic.partitions[0].replicas.length;
-  const replicas =
-    request.assignments === null ? placed(state, topic, additional) : assigned(state, request, additional, factor);
+  if (additional > MAX_PARTITIONS_PER_REQUEST || taken.isTooLarge) return tooMany();
+  const growth = { topic, additional, replicaCounts: taken.replicaCounts };
+  const replicas = request.assignments === null ? placed(state, growth) : assigned(state, request, growth);
   if (!Array.isArray(replicas)) return replicas;
-  const full = claim(replicaCounts, replicas);
-  if (isFailure(full)) return full;
   return { ...topic, partitions: [...topic.partitions, ...replicas.map((ids, i) => newPartition(current + i, ids))] };
 }
 
-function assigned(
-  state: ClusterState,
-  request: MorePartitions,
-  additional: number,
-  factor: number,
-): number[][] | Outcome {
+interface Growth {
+  readonly topic: TopicImage;
+  readonly additional: number;
+  readonly replicaCounts: Map<number, number>;
+}
+
+function assigned(state: ClusterState, request: MorePartitions, growth: Growth): number[][] | Outcome {
+  const { topic, additional, replicaCounts } = growth;
   const assignments = request.assignments ?? [];
   if (assignments.length !== additional) {
     return failure(
@@ -75,18 +81,25 @@ function assigned(
       `${additional} partition(s) would be added, but ${assignments.length} assignment(s) are given.`,
     );
   }
+  const factor = topic.partitions[0].replicas.length;
   for (const { brokerIds } of assignments) {
     const outcome = checkAssignment(state, brokerIds, factor);
     if (isFailure(outcome)) return outcome;
   }
-  return assignments.map(({ brokerIds }) => [...brokerIds]);
+  const replicas = assignments.map(({ brokerIds }) => [...brokerIds]);
+  const added = new Map<number, number>();
+  addReplicas(added, replicas);
+  const full = claim(replicaCounts, added);
+  return isFailure(full) ? full : replicas;
 }
 
 /** Goes on with the round where the topic's first partition began it. */
-function placed(state: ClusterState, topic: TopicImage, additional: number): number[][] | Outcome {
+function placed(state: ClusterState, { topic, additional, replicaCounts }: Growth): number[][] | Outcome {
   const brokerIds = [...state.brokers.keys()];
   const factor = topic.partitions[0].replicas.length;
   if (factor > brokerIds.length) return tooFewBrokers(factor, brokerIds.length);
   const start = Math.max(0, brokerIds.indexOf(topic.partitions[0].replicas[0])) + topic.partitions.length;
-  return Array.from({ length: additional }, (_, i) => placedReplicas(brokerIds, factor, start + i));
+  const round = { brokerIds, replicationFactor: factor, start, numPartitions: additional };
+  const full = claim(replicaCounts, roundCounts(round));
+  return isFailure(full) ? full : placedRound(round);
 }

@@ -3,7 +3,7 @@ import type { CreateTopicOutcome, NewTopic, Outcome, PartitionImage, TopicImage 
 import { ErrorCode } from "#protocol/errors.ts";
 import { MAX_PARTITIONS_PER_BROKER, MAX_PARTITIONS_PER_REQUEST, quoted } from "./limits.ts";
 import { DONE, failure, isFailure, repeated } from "./outcome.ts";
-import { newPartition, placedReplicas } from "./placement.ts";
+import { addReplicas, newPartition, placedRound, roundCounts } from "./placement.ts";
 import { brokerSettings } from "./settings.ts";
 import { type ClusterRecord, type ClusterState, type Decision, imageOf } from "./state.ts";
 import { CLUSTER_METADATA_TOPIC, collisionKey, isInternalTopic, topicNameProblem } from "./topic-names.ts";
@@ -97,10 +97,8 @@ function createTopic(
     Object.fromEntries(topic.configs.map(({ name, value }) => [name, value as string])),
   );
   if (!configs.ok) return configs.outcome;
-  const replicas = topic.assignments.length > 0 ? assigned(state, topic) : placed(state, topic, request);
+  const replicas = topic.assignments.length > 0 ? assigned(state, topic, pending) : placed(state, topic, request);
   if (!Array.isArray(replicas)) return replicas;
-  const full = claim(pending.replicaCounts, replicas);
-  if (isFailure(full)) return full;
   pending.partitions += 1 + replicas.length;
   pending.names.set(collisionKey(topic.name), topic.name);
   const partitions = replicas.map((brokerIds, index): PartitionImage => newPartition(index, brokerIds));
@@ -127,7 +125,7 @@ function checkName(state: ClusterState, name: string, pending: Pending): Outcome
 }
 
 /** The replicas of each partition as the request assigns them. */
-function assigned(state: ClusterState, topic: NewTopic): number[][] | Outcome {
+function assigned(state: ClusterState, topic: NewTopic, pending: Pending): number[][] | Outcome {
   if (topic.replicationFactor !== -1) {
     return failure(ErrorCode.INVALID_REQUEST, "With an assignment by hand the replication factor must be -1.");
   }
@@ -152,7 +150,10 @@ function assigned(state: ClusterState, topic: NewTopic): number[][] | Outcome {
     }
     replicas.push(brokerIds);
   }
-  return replicas;
+  const added = new Map<number, number>();
+  addReplicas(added, replicas);
+  const full = claim(pending.replicaCounts, added);
+  return isFailure(full) ? full : replicas;
 }
 
 /** One partition's brokers as a client chose them. */
@@ -189,13 +190,14 @@ function placed(
   const factor = topic.replicationFactor === -1 ? defaults.replicationFactor : topic.replicationFactor;
   const brokerIds = [...state.brokers.keys()];
   if (factor > brokerIds.length) return tooFewBrokers(factor, brokerIds.length);
-  if (numPartitions > MAX_PARTITIONS_PER_REQUEST) {
-    pending.partitions += numPartitions;
-    return tooMany();
-  }
+  if (numPartitions > MAX_PARTITIONS_PER_REQUEST) pending.partitions += numPartitions;
+  // The whole request has failed: nothing more is placed for it.
+  if (pending.partitions > MAX_PARTITIONS_PER_REQUEST) return tooMany();
   // Each topic begins one broker further on, so that topics of one partition spread too.
   const start = state.topics.size + pending.names.size;
-  return Array.from({ length: numPartitions }, (_, i) => placedReplicas(brokerIds, factor, start + i));
+  const round = { brokerIds, replicationFactor: factor, start, numPartitions };
+  const full = claim(pending.replicaCounts, roundCounts(round));
+  return isFailure(full) ? full : placedRound(round);
 }
 
 export function tooFewBrokers(factor: number, brokerCount: number): Outcome {
@@ -205,14 +207,10 @@ export function tooFewBrokers(factor: number, brokerCount: number): Outcome {
   );
 }
 
-/** Takes the replicas' places on their brokers, or says that one is full (and takes none). */
-export function claim(replicaCounts: Map<number, number>, partitions: readonly (readonly number[])[]): Outcome {
-  const added = new Map<number, number>();
-  for (const brokerIds of partitions) {
-    for (const brokerId of brokerIds) added.set(brokerId, (added.get(brokerId) ?? 0) + 1);
-  }
+/** Takes so many places on each broker, or says that one is full (and takes none). */
+export function claim(replicaCounts: Map<number, number>, added: ReadonlyMap<number, number>): Outcome {
   for (const [brokerId, count] of added) {
-    if ((replicaCounts.get(brokerId) ?? 0) + count > MAX_PARTITIONS_PER_BROKER) {
+    if (count > 0 && (replicaCounts.get(brokerId) ?? 0) + count > MAX_PARTITIONS_PER_BROKER) {
       return failure(
         ErrorCode.POLICY_VIOLATION,
         `Broker ${brokerId} may hold at most ${MAX_PARTITIONS_PER_BROKER} partitions.`,

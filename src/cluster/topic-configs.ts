@@ -10,6 +10,7 @@ import {
   type Synonym,
   throttledReplicas,
   YES,
+  yesUpTo,
 } from "./config-definition.ts";
 
 const LONG_MAX = "9223372036854775807";
@@ -143,7 +144,7 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("max.message.bytes", "INT", "1048588", {
     check: atLeast(0),
     synonyms: from("message.max.bytes"),
-    effect: YES,
+    effect: yesUpTo("batches above 8 MiB are refused whatever it says"),
     doc: "The largest record batch that the topic accepts, as it was sent, headers included.",
   }),
   row("message.timestamp.after.max.ms", "LONG", "3600000", {

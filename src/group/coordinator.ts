@@ -22,6 +22,7 @@ import type { JoinGroupCommand } from "./classic/park.ts";
 import { onJoinTimer, onSyncTimer } from "./classic/rebalance.ts";
 import { type SyncGroupCommand, syncGroup } from "./classic/sync.ts";
 import { type GroupConfig, MAX_GROUPS_PER_PARTITION, MAX_NAME_LENGTH } from "./limits.ts";
+import { MemberBudget } from "./member-budget.ts";
 import {
   type CommitCommand,
   type CommitOutcome,
@@ -30,9 +31,11 @@ import {
   expiredOffsets,
   type FetchedTopic,
   forgetOffsets,
+  offsetsOfDeletedTopics,
+  type TopicDirectory,
   type TopicToFetch,
 } from "./offsets.ts";
-import { groupTombstone, readRecord } from "./stored.ts";
+import { groupTombstone, offsetRecord, ownRecord, readRecord } from "./stored.ts";
 import { TimerTable } from "./timer-table.ts";
 import { type Decision, Turn } from "./turn.ts";
 
@@ -57,13 +60,18 @@ export class GroupCoordinator {
   private readonly groups = new Map<string, ClassicGroup>();
   private readonly offsets = new CommittedOffsets();
   private readonly timers = new TimerTable();
-  private readonly directory: GroupDirectory = {
-    get: (groupId) => this.groups.get(groupId),
-    add: (group) => this.addGroup(group),
-  };
+  private readonly budget: MemberBudget;
+  private readonly directory: GroupDirectory;
 
-  constructor(config: GroupConfig) {
+  /** All coordinators of a broker share one budget. */
+  constructor(config: GroupConfig, budget = new MemberBudget()) {
     this.config = config;
+    this.budget = budget;
+    this.directory = {
+      budget,
+      get: (groupId) => this.groups.get(groupId),
+      add: (group) => this.addGroup(group),
+    };
   }
 
   /** Replies come by token, at once or in a later decision. */
@@ -104,13 +112,18 @@ export class GroupCoordinator {
     if (groupId.length > MAX_NAME_LENGTH) return ErrorCode.INVALID_GROUP_ID;
     if (generationId >= 0) return knowsGroupIdNotFound ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
     const hasOffset = command.topics.some((topic) => topic.partitions.length > 0);
-    if (hasOffset && !this.addGroup(new ClassicGroup(groupId, turn.nowMs))) return ErrorCode.POLICY_VIOLATION;
+    if (hasOffset && !this.addGroup(this.newGroup(groupId, turn.nowMs))) return ErrorCode.POLICY_VIOLATION;
     return ErrorCode.NONE;
   }
 
-  /** A group that isn't there has committed nothing. Null topics = all that the group has committed. */
-  fetchOffsets(groupId: string, topics: readonly TopicToFetch[] | null): FetchedTopic[] {
-    return topics === null ? this.offsets.fetchAll(groupId) : this.offsets.fetch(groupId, topics);
+  /** A group that isn't there has committed nothing. */
+  fetchOffsets(groupId: string, topics: readonly TopicToFetch[]): FetchedTopic[] {
+    return this.offsets.fetch(groupId, topics);
+  }
+
+  /** All that the group has committed for topics that are there. */
+  fetchAllOffsets(groupId: string, directory: TopicDirectory): FetchedTopic[] {
+    return this.offsets.fetchAll(groupId, directory);
   }
 
   /** Undefined when there is no such group. */
@@ -138,18 +151,12 @@ export class GroupCoordinator {
     return turn.decision(outcomes);
   }
 
-  /** A topic is gone, and with it what groups have committed for it. */
-  forgetTopic(topic: string, nowMs: number): Decision {
+  /** Topics are gone, and with them what groups have committed for them. */
+  forgetDeletedTopics(directory: TopicDirectory, nowMs: number): Decision {
     const turn = this.turn(nowMs);
-    for (const groupId of this.offsets.groupIds()) {
-      const positions = [...this.offsets.ofGroup(groupId)].map(([position]) => position);
-      turn.records.push(
-        ...forgetOffsets(
-          this.offsets,
-          positions.filter((position) => position.topic === topic),
-        ),
-      );
-    }
+    const gone = offsetsOfDeletedTopics(this.offsets, directory);
+    // One by one: they may be more than a call takes arguments.
+    for (const tombstone of forgetOffsets(this.offsets, gone)) turn.records.push(tombstone);
     return turn.decision(undefined);
   }
 
@@ -177,10 +184,15 @@ export class GroupCoordinator {
       const { groupId } = change.position;
       this.offsets.apply(change.position, change.committed);
       if (change.committed === null || this.groups.has(groupId)) return;
-      this.groups.set(groupId, new ClassicGroup(groupId, change.committed.commitTimestampMs));
+      this.groups.set(groupId, this.newGroup(groupId, change.committed.commitTimestampMs));
     } else if (change.kind === "group") {
-      if (change.value === null) this.groups.delete(change.groupId);
-      else this.groups.set(change.groupId, groupFromRecord(change.groupId, change.value));
+      const { groupId, value } = change;
+      this.groups.get(groupId)?.release();
+      this.groups.delete(groupId);
+      if (value === null) return;
+      const group = groupFromRecord(groupId, value, this.budget);
+      group.storedRecord = ownRecord(record);
+      this.groups.set(groupId, group);
     }
   }
 
@@ -190,6 +202,34 @@ export class GroupCoordinator {
     for (const group of this.groups.values()) restartSessions(group, turn);
     turn.setTimer({ kind: "expire-offsets" }, this.config.offsetsRetentionCheckIntervalMs);
     return turn.decision(undefined);
+  }
+
+  /** How many records say all that a load would find. */
+  get liveRecordCount(): number {
+    return this.groups.size + this.offsets.size;
+  }
+
+  /**
+   * The records that say all that a load would find, each as it is when it is asked for. The state may change between two steps: what hasn't
+   * been written since the first one comes exactly once.
+   */
+  *liveRecords(): Generator<CoordinatorRecord, undefined> {
+    for (const { storedRecord } of this.groups.values()) if (storedRecord !== null) yield storedRecord;
+    for (const [position, committed] of this.offsets.all()) yield offsetRecord(position, committed);
+  }
+
+  /** The timer that is due first. */
+  nextTimer(): { readonly key: string; readonly deadlineMs: number } | null {
+    return this.timers.next();
+  }
+
+  get timerCount(): number {
+    return this.timers.size;
+  }
+
+  /** Gives back what the groups hold of the broker's budget. The coordinator isn't to be used afterwards. */
+  release(): void {
+    for (const group of this.groups.values()) group.release();
   }
 
   /** For tests and simulations. */
@@ -210,7 +250,12 @@ export class GroupCoordinator {
     const { groupId } = group;
     for (const memberId of group.pendingMembers) turn.cancelTimer({ kind: "heartbeat", groupId, memberId });
     turn.records.push(groupTombstone(groupId));
+    group.release();
     this.groups.delete(groupId);
+  }
+
+  private newGroup(groupId: string, nowMs: number): ClassicGroup {
+    return new ClassicGroup(groupId, nowMs, this.budget);
   }
 
   private addGroup(group: ClassicGroup): boolean {

@@ -40,7 +40,28 @@ export const MAX_GROUPS_PER_PARTITION = 10_000;
 export const MAX_PROTOCOLS_PER_MEMBER = 100;
 
 /** The metadata of all protocols of one member together. A group whose metadata doesn't fit into a record can't become stable anyway. */
-export const MAX_MEMBER_METADATA_BYTES = 2 * 1024 * 1024;
+export const MAX_MEMBER_METADATA_BYTES = 1024 * 1024;
+
+/** What the members of all groups of a broker may hold together; a join beyond it gets GROUP_MAX_SIZE_REACHED. */
+export const MAX_MEMBER_BYTES = 16 * 1024 * 1024;
+
+/** What a member is taken to hold besides its metadata, assignment and names: objects, table entries, a timer. */
+export const MEMBER_OVERHEAD_BYTES = 512;
+
+/**
+ * Member ids that one group may have given out without having seen them come back: a client comes back with its id within a round trip.
+ * One more gets GROUP_MAX_SIZE_REACHED.
+ */
+export const MAX_PENDING_MEMBERS_PER_GROUP = 1_000;
+
+/** The same for all groups of a broker together. */
+export const MAX_PENDING_MEMBERS = 10_000;
+
+/** A log of this many records is rewritten when it is also `REWRITE_GROWTH` times as long as what lives in it. */
+export const REWRITE_MIN_RECORDS = 50_000;
+
+/** How many times the live state a log may hold before it is rewritten. */
+export const REWRITE_GROWTH = 4;
 
 /** Member ids, instance ids, protocol names and the like are stored as strings with an int16 length. */
 export const MAX_NAME_LENGTH = 10_000;

@@ -46,6 +46,12 @@ export interface TopicToFetch {
   readonly partitionIndexes: readonly number[];
 }
 
+/** The topics that the cluster has now. */
+export interface TopicDirectory {
+  topicName(topicId: Uuid): string | undefined;
+  topicId(topicName: string): Uuid | undefined;
+}
+
 export interface FetchedOffset {
   readonly partitionIndex: number;
   readonly offset: number;
@@ -67,6 +73,12 @@ type ByTopic = Map<string, ByPartition>;
 /** All offsets committed by the groups of one coordinator. It changes only by `apply`, which is what a replayed record does. */
 export class CommittedOffsets {
   private readonly byGroup = new Map<string, ByTopic>();
+  private count = 0;
+
+  /** How many offsets there are. */
+  get size(): number {
+    return this.count;
+  }
 
   get(position: OffsetPosition): CommittedOffset | undefined {
     return this.byGroup.get(position.groupId)?.get(position.topic)?.get(position.partitionIndex);
@@ -76,19 +88,25 @@ export class CommittedOffsets {
   apply({ groupId, topic, partitionIndex }: OffsetPosition, committed: CommittedOffset | null): void {
     const topics = this.byGroup.get(groupId) ?? new Map<string, ByPartition>();
     const partitions = topics.get(topic) ?? new Map<number, CommittedOffset>();
+    const sizeBefore = partitions.size;
     if (committed === null) partitions.delete(partitionIndex);
     else partitions.set(partitionIndex, committed);
+    this.count += partitions.size - sizeBefore;
     if (partitions.size === 0) topics.delete(topic);
     else topics.set(topic, partitions);
     if (topics.size === 0) this.byGroup.delete(groupId);
     else this.byGroup.set(groupId, topics);
   }
 
-  groupIds(): readonly string[] {
-    return [...this.byGroup.keys()];
+  /**
+   * Everything, as it is when it is asked for. Offsets may change between two steps: one that hasn't been touched since the first step comes
+   * exactly once, since a map keeps the place of a key whose value changes.
+   */
+  *all(): Generator<[OffsetPosition, CommittedOffset], undefined> {
+    for (const groupId of this.byGroup.keys()) yield* this.ofGroup(groupId);
   }
 
-  *ofGroup(groupId: string): Generator<[OffsetPosition, CommittedOffset]> {
+  *ofGroup(groupId: string): Generator<[OffsetPosition, CommittedOffset], undefined> {
     for (const [topic, partitions] of this.byGroup.get(groupId) ?? []) {
       for (const [partitionIndex, committed] of partitions) yield [{ groupId, topic, partitionIndex }, committed];
     }
@@ -106,16 +124,20 @@ export class CommittedOffsets {
     });
   }
 
-  /** By topic and partition, so that the answer doesn't depend on the order of the commits. */
-  fetchAll(groupId: string): FetchedTopic[] {
+  /**
+   * By topic and partition, so that the answer doesn't depend on the order of the commits. What was committed for another topic of the same
+   * name isn't there.
+   */
+  fetchAll(groupId: string, directory: TopicDirectory): FetchedTopic[] {
     const topics = [...(this.byGroup.get(groupId) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1));
-    return topics.map(([topic, partitions]) => ({
-      topic,
-      topicId: ZERO_UUID,
-      partitions: [...partitions]
-        .sort(([one], [other]) => one - other)
-        .map(([index, committed]) => fetched(index, committed, ZERO_UUID)),
-    }));
+    return topics
+      .map(([topic, partitions]) => {
+        const topicId = directory.topicId(topic) ?? ZERO_UUID;
+        const own = [...partitions].filter(([, committed]) => !isOfAnotherTopic(committed, topicId));
+        own.sort(([one], [other]) => one - other);
+        return { topic, topicId, partitions: own.map(([index, committed]) => fetched(index, committed, topicId)) };
+      })
+      .filter(({ partitions }) => partitions.length > 0);
   }
 }
 
@@ -159,6 +181,22 @@ export function commitOffsets(offsets: CommittedOffsets, command: CommitCommand,
       return { partitionIndex, errorCode: ErrorCode.NONE };
     }),
   );
+}
+
+/**
+ * The offsets of topics that the cluster doesn't have: by the id that they were committed for, and by name where none was known. A topic that
+ * was created anew under the name of a deleted one keeps its own.
+ */
+export function offsetsOfDeletedTopics(offsets: CommittedOffsets, directory: TopicDirectory): OffsetPosition[] {
+  const gone: OffsetPosition[] = [];
+  for (const [position, { topicId }] of offsets.all()) {
+    const isThere =
+      topicId === ZERO_UUID
+        ? directory.topicId(position.topic) !== undefined
+        : directory.topicName(topicId) !== undefined;
+    if (!isThere) gone.push(position);
+  }
+  return gone;
 }
 
 /** Tombstones for these offsets; they are forgotten at once. */

@@ -79,6 +79,11 @@ export function groupMetadataRecord(group: ClassicGroup): CoordinatorRecord {
   return { key: groupKey(group.groupId), value: encodeStoredValue(GroupMetadataValue, value, GROUP_METADATA_VERSION) };
 }
 
+/** The same record in bytes of its own: those that a load gives are only lent. */
+export function ownRecord({ key, value }: CoordinatorRecord): CoordinatorRecord {
+  return { key: key.slice(), value: value === null ? null : value.slice() };
+}
+
 /** The group has members with so much metadata that its record wouldn't fit into a batch. */
 export function isTooLarge(record: CoordinatorRecord): boolean {
   return record.value !== null && record.value.length > MAX_GROUP_RECORD_BYTES;

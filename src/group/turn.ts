@@ -81,6 +81,12 @@ export class Turn {
     if (this.table.cancel(key)) this.timers.push({ kind: "cancel", key });
   }
 
+  /** Writes the group as the record says it. */
+  store(group: { storedRecord: CoordinatorRecord | null }, record: CoordinatorRecord): void {
+    this.records.push(record);
+    group.storedRecord = record;
+  }
+
   decision<Response>(response: Response): Decision<Response> {
     return { response, replies: this.replies, records: this.records, timers: this.timers };
   }

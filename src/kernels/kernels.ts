@@ -31,6 +31,9 @@ export interface Kernels {
    */
   scanBatch(bytes: Uint8Array, at: number, sizeInBytes: number): BatchScan;
 
+  /** Makes a record batch of what `draft` writes. The result is a fresh array. */
+  sealBatch(draft: BatchDraft): Uint8Array;
+
   /** Walks bare records, such as a decompressed batch holds. */
   scanRecords(records: Uint8Array, recordCount: number, baseTimestamp: number): RecordScan;
 }
@@ -83,4 +86,14 @@ export interface BatchScan {
   readonly crcMatches: boolean;
   /** Null for a compressed batch, and when the CRC does not match. */
   readonly records: RecordScan | null;
+}
+
+/** A record batch (magic 2) in the making. Its bytes are written where the kernels work on them, so that they need no copy. */
+export interface BatchDraft {
+  /** At least what `write` writes. */
+  readonly roomBytes: number;
+  /** What the records behind the header become; a function stands for a codec that is no kernel. */
+  readonly packing: "none" | "lz4" | "snappy" | ((records: Uint8Array) => Uint8Array);
+  /** Writes header and records to `target` from `at` on, but not the batch's length and CRC. Returns the end. */
+  write(target: Uint8Array, at: number): number;
 }

@@ -1,5 +1,6 @@
 /** The twin in plain TypeScript: the meaning of each kernel, and the fallback where WASM is not there. */
 import type { Kernels } from "./kernels.ts";
+import { sealBatch } from "./reference/batch-seal.ts";
 import { crc32c } from "./reference/crc32c.ts";
 import { lz4Compress, lz4Decompress } from "./reference/lz4-frame.ts";
 import { scanBatch, scanRecords } from "./reference/record-scan.ts";
@@ -15,5 +16,6 @@ export const referenceKernels: Kernels = {
   snappyCompress,
   snappyDecompress,
   scanBatch,
+  sealBatch,
   scanRecords,
 };

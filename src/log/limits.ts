@@ -26,6 +26,14 @@ export const READ_ROWS_MAX_BYTES = 8 << 20;
 export const READ_AHEAD_ROWS = 256;
 export const READ_AHEAD_BYTES = 256 << 10;
 
+/**
+ * Searches by time. A batch that inflates to more than LOOKUP_BATCH_MAX_BYTES isn't opened, and a search that has walked
+ * LOOKUP_MAX_BYTES opens no more: both take a batch for what its header says. Searches that are made together stop at LOOKUPS_MAX_BYTES.
+ */
+export const LOOKUP_BATCH_MAX_BYTES = 8 << 20;
+export const LOOKUP_MAX_BYTES = 16 << 20;
+export const LOOKUPS_MAX_BYTES = 32 << 20;
+
 /** Pieces of a read below this size are joined: a socket takes few large ones faster than many small ones. */
 export const JOIN_BELOW_BYTES = 16 << 10;
 
@@ -38,6 +46,13 @@ export const SNAPSHOT_EVERY_BATCHES = 4096;
 
 /** Producers that one partition remembers. The one that has been silent for longest is forgotten first. */
 export const MAX_PRODUCERS = 8192;
+
+/**
+ * Producers that all partitions of a broker remember together: some 400 bytes each, and clients make up their ids. Beyond it those that
+ * have been silent for longest are forgotten, wherever they are, down to PRODUCERS_KEPT of them.
+ */
+export const MAX_PRODUCERS_PER_BROKER = 50_000;
+export const PRODUCERS_KEPT = 45_000;
 
 /** A producer that has been silent for so long is forgotten (`producer.id.expiration.ms`). */
 export const PRODUCER_ID_EXPIRATION_MS = 86_400_000;

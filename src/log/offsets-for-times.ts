@@ -1,10 +1,11 @@
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import { readBatchHeader } from "#records/batch.ts";
 import type { Compression } from "#records/compression.ts";
-import { readRecords } from "#records/reader.ts";
-import type { Record } from "#records/record.ts";
+import { forEachTimestamp, type OpenedBatch, openBatch } from "#records/reader.ts";
+import { LOOKUP_BATCH_MAX_BYTES, LOOKUP_MAX_BYTES, LOOKUPS_MAX_BYTES } from "./limits.ts";
 import type { PartitionRows } from "./partition-rows.ts";
 import { batchBytes } from "./read.ts";
+import type { Row } from "./row.ts";
 
 /** A record found by its timestamp. */
 export interface TimestampOffset {
@@ -19,95 +20,163 @@ export interface SearchBounds {
   readonly upperBound: number;
 }
 
-/** The first record within the bounds whose timestamp is at least `timestampMs`, or null. */
-export function offsetForTimestamp(
-  compression: Compression,
-  rows: PartitionRows,
-  timestampMs: number,
-  bounds: SearchBounds,
-): TimestampOffset | null {
-  let sequence = rows.sequenceReaching(timestampMs);
-  while (sequence < rows.nextSequence) {
-    const row = rows.row(sequence);
-    for (let i = 0; i < row.index.count; i++) {
-      if (row.index.baseOffset(i) >= bounds.upperBound) return null;
-      if (row.index.maxTimestamp(i) < timestampMs || row.index.lastOffset(i) < bounds.logStartOffset) continue;
-      for (const record of recordsWithin(compression, batchBytes(rows, row, i), bounds)) {
-        if (record.timestampMs >= timestampMs) return found(record, row.index.partitionLeaderEpoch(i));
+/** What the searches of one request may open together. */
+export class LookupBudget {
+  private leftBytes: number;
+
+  constructor(maxBytes = LOOKUPS_MAX_BYTES) {
+    this.leftBytes = maxBytes;
+  }
+
+  /** No search should begin any more. One that has begun ends by its own limit. */
+  get isSpent(): boolean {
+    return this.leftBytes <= 0;
+  }
+
+  spend(bytes: number): void {
+    this.leftBytes -= bytes;
+  }
+}
+
+/** One search in one partition. */
+export class TimestampSearch {
+  private readonly compression: Compression;
+  private readonly rows: PartitionRows;
+  private readonly bounds: SearchBounds;
+  private readonly budget: LookupBudget;
+  private leftBytes = LOOKUP_MAX_BYTES;
+
+  constructor(compression: Compression, rows: PartitionRows, bounds: SearchBounds, budget: LookupBudget) {
+    this.compression = compression;
+    this.rows = rows;
+    this.bounds = bounds;
+    this.budget = budget;
+  }
+
+  /** The first record within the bounds whose timestamp is at least `timestampMs`, or null. */
+  first(timestampMs: number): TimestampOffset | null {
+    const { rows, bounds } = this;
+    let sequence = rows.sequenceReaching(timestampMs);
+    while (sequence < rows.nextSequence) {
+      const row = rows.row(sequence);
+      for (let i = 0; i < row.index.count; i++) {
+        if (row.index.baseOffset(i) >= bounds.upperBound) return null;
+        if (row.index.maxTimestamp(i) < timestampMs || row.index.lastOffset(i) < bounds.logStartOffset) continue;
+        const found = this.firstInBatch(row, i, timestampMs);
+        if (found !== null) return found;
       }
+      sequence = rows.nextSequenceReaching(sequence + 1, timestampMs);
     }
-    sequence = rows.nextSequenceReaching(sequence + 1, timestampMs);
+    return null;
   }
-  return null;
+
+  private firstInBatch(row: Row, i: number, timestampMs: number): TimestampOffset | null {
+    return this.inBatch(row, i, (opened) => {
+      let found: Found | null = null;
+      forEachTimestamp(opened, (offset, recordMs) => {
+        if (recordMs < timestampMs || !this.isWithin(offset)) return false;
+        found = { offset, timestampMs: recordMs };
+        return true;
+      });
+      return found;
+    });
+  }
+
+  /** The first of the records within the bounds that have the largest timestamp, or null when there are no records. */
+  largest(): TimestampOffset | null {
+    const { rows, bounds } = this;
+    const first = rows.sequenceOf(bounds.logStartOffset);
+    const end = rows.sequenceOf(bounds.upperBound);
+    if (first >= rows.nextSequence) return null;
+    // The first row may hold records before the start, the last ones beyond the end: they are walked, the rest is asked for.
+    let best = this.largestInRow(first);
+    const inMiddle = first + 1 < end ? rows.maxTimestampBetween(first + 1, end) : -1;
+    if (inMiddle > (best?.timestampMs ?? -1)) {
+      best = later(best, this.largestInRow(rows.nextSequenceReaching(first + 1, inMiddle)));
+    }
+    if (end > first && end < rows.nextSequence) best = later(best, this.largestInRow(end));
+    return best;
+  }
+
+  private largestInRow(sequence: number): TimestampOffset | null {
+    const row = this.rows.row(sequence);
+    const { index } = row;
+    // The batch that says it has the largest one comes first: with it known, hardly another one need be opened.
+    let likeliest = -1;
+    const mayHold = (i: number) =>
+      index.baseOffset(i) < this.bounds.upperBound && index.lastOffset(i) >= this.bounds.logStartOffset;
+    for (let i = 0; i < index.count; i++) {
+      if (mayHold(i) && (likeliest === -1 || index.maxTimestamp(i) > index.maxTimestamp(likeliest))) likeliest = i;
+    }
+    if (likeliest === -1) return null;
+    let best = this.largestInBatch(row, likeliest);
+    for (let i = 0; i < index.count; i++) {
+      const isBelow = best !== null && isPast(best, index.maxTimestamp(i), index.baseOffset(i));
+      if (i !== likeliest && mayHold(i) && !isBelow) best = later(best, this.largestInBatch(row, i));
+    }
+    return best;
+  }
+
+  private largestInBatch(row: Row, i: number): TimestampOffset | null {
+    return this.inBatch(row, i, (opened) => {
+      let best: Found | null = null;
+      let largestMs = Number.NEGATIVE_INFINITY;
+      forEachTimestamp(opened, (offset, timestampMs) => {
+        if (timestampMs > largestMs && this.isWithin(offset)) {
+          largestMs = timestampMs;
+          best = { offset, timestampMs };
+        }
+        return false;
+      });
+      return best;
+    });
+  }
+
+  private isWithin(offset: number): boolean {
+    return offset >= this.bounds.logStartOffset && offset < this.bounds.upperBound;
+  }
+
+  /**
+   * A compressed batch was stored unopened, so its records may be other than its header says, or none at all. What can't be
+   * opened, or costs more than this search has left, is taken for one record at its first offset with its largest timestamp.
+   */
+  private inBatch(row: Row, i: number, pick: (opened: OpenedBatch) => Found | null): TimestampOffset | null {
+    const batch = batchBytes(this.rows, row, i);
+    const found = this.leftBytes > 0 ? this.openAndPick(batch, pick) : this.byHeader(batch);
+    return found === null ? null : { ...found, leaderEpoch: row.index.partitionLeaderEpoch(i) };
+  }
+
+  private openAndPick(batch: Uint8Array, pick: (opened: OpenedBatch) => Found | null): Found | null {
+    let walkedBytes = LOOKUP_BATCH_MAX_BYTES;
+    try {
+      const opened = openBatch(this.compression, batch, 0, LOOKUP_BATCH_MAX_BYTES);
+      walkedBytes = opened.bytes.length;
+      return pick(opened);
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error;
+      return this.byHeader(batch);
+    } finally {
+      this.leftBytes -= walkedBytes;
+      this.budget.spend(walkedBytes);
+    }
+  }
+
+  private byHeader(batch: Uint8Array): Found | null {
+    const { baseOffset, maxTimestamp } = readBatchHeader(batch, 0);
+    return this.isWithin(baseOffset) ? { offset: baseOffset, timestampMs: maxTimestamp } : null;
+  }
 }
 
-/** The first of the records within the bounds that have the largest timestamp, or null when there are no records. */
-export function offsetOfMaxTimestamp(
-  compression: Compression,
-  rows: PartitionRows,
-  bounds: SearchBounds,
-): TimestampOffset | null {
-  const first = rows.sequenceOf(bounds.logStartOffset);
-  const end = rows.sequenceOf(bounds.upperBound);
-  if (first >= rows.nextSequence) return null;
-  // The first row may hold records before the start, the last ones beyond the end: they are walked, the rest is asked for.
-  let best = maxInRow(compression, rows, first, bounds);
-  const inMiddle = first + 1 < end ? rows.maxTimestampBetween(first + 1, end) : -1;
-  if (inMiddle > (best?.timestampMs ?? -1)) {
-    best = later(best, maxInRow(compression, rows, rows.nextSequenceReaching(first + 1, inMiddle), bounds));
-  }
-  if (end > first && end < rows.nextSequence) best = later(best, maxInRow(compression, rows, end, bounds));
-  return best;
-}
+type Found = Pick<TimestampOffset, "offset" | "timestampMs">;
 
+/** The one with the larger timestamp; of two with the same, the one that comes first in the log. */
 function later(one: TimestampOffset | null, other: TimestampOffset | null): TimestampOffset | null {
   if (one === null || other === null) return one ?? other;
-  return other.timestampMs > one.timestampMs ? other : one;
+  if (other.timestampMs !== one.timestampMs) return other.timestampMs > one.timestampMs ? other : one;
+  return other.offset < one.offset ? other : one;
 }
 
-function maxInRow(
-  compression: Compression,
-  rows: PartitionRows,
-  sequence: number,
-  bounds: SearchBounds,
-): TimestampOffset | null {
-  const row = rows.row(sequence);
-  let best: TimestampOffset | null = null;
-  for (let i = 0; i < row.index.count; i++) {
-    if (row.index.baseOffset(i) >= bounds.upperBound) break;
-    if (row.index.lastOffset(i) < bounds.logStartOffset) continue;
-    if (best !== null && row.index.maxTimestamp(i) <= best.timestampMs) continue;
-    for (const record of recordsWithin(compression, batchBytes(rows, row, i), bounds)) {
-      if (best === null || record.timestampMs > best.timestampMs) {
-        best = found(record, row.index.partitionLeaderEpoch(i));
-      }
-    }
-  }
-  return best;
-}
-
-/**
- * A compressed batch was stored unopened, so its records may be other than its header says, or none at all. It is then
- * taken for one record at its first offset with its largest timestamp.
- */
-function recordsWithin(compression: Compression, batch: Uint8Array, bounds: SearchBounds): Found[] {
-  return openBatch(compression, batch).filter(
-    (record) => record.offset >= bounds.logStartOffset && record.offset < bounds.upperBound,
-  );
-}
-
-type Found = Pick<Record, "offset" | "timestampMs">;
-
-function openBatch(compression: Compression, batch: Uint8Array): Found[] {
-  try {
-    return readRecords(compression, batch, 0);
-  } catch (error) {
-    if (!(error instanceof MalformedMessageError)) throw error;
-    const { baseOffset, maxTimestamp } = readBatchHeader(batch, 0);
-    return [{ offset: baseOffset, timestampMs: maxTimestamp }];
-  }
-}
-
-function found(record: Found, leaderEpoch: number): TimestampOffset {
-  return { offset: record.offset, timestampMs: record.timestampMs, leaderEpoch };
+/** Whether a batch that says so much of itself can't hold a better record than `best`. */
+function isPast(best: TimestampOffset, maxTimestamp: number, baseOffset: number): boolean {
+  return maxTimestamp < best.timestampMs || (maxTimestamp === best.timestampMs && baseOffset > best.offset);
 }

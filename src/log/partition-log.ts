@@ -7,13 +7,14 @@ import { type Appended, type AppendOptions, type AppendOutcome, type AppendPlan,
 import type { CommitMember, GroupCommit } from "./group-commit.ts";
 import { type EpochEndOffset, LeaderEpochs } from "./leader-epochs.ts";
 import { SNAPSHOT_EVERY_BATCHES, SNAPSHOT_EVERY_ROWS } from "./limits.ts";
-import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampOffset } from "./offsets-for-times.ts";
+import { LookupBudget, type TimestampOffset, TimestampSearch } from "./offsets-for-times.ts";
 import { PartitionRows } from "./partition-rows.ts";
+import type { ProducerBudget } from "./producer-budget.ts";
 import { type ProducerEntry, ProducerState } from "./producer-state.ts";
 import { type ReadBatches, type ReadLimits, readBatches } from "./read.ts";
 import type { RecoveredPartition } from "./recovery.ts";
 import type { RowCache } from "./row-cache.ts";
-import type { RowRemovals } from "./row-removals.ts";
+import { NO_SNAPSHOT, type RowRemovals } from "./row-removals.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 
 /** What the partitions of one broker share. */
@@ -23,6 +24,7 @@ export interface LogEnvironment {
   readonly cache: RowCache;
   readonly commits: GroupCommit;
   readonly removals: RowRemovals;
+  readonly producers: ProducerBudget;
 }
 
 export interface OffsetOutOfRange {
@@ -70,6 +72,8 @@ export class PartitionLog implements CommitMember {
     this.topicId = entry.topicId;
     this.partitionIndex = entry.partitionIndex;
     this.producers = recovered?.producers ?? new ProducerState();
+    this.producers.answeredTo(state.logEndOffset);
+    environment.producers.add(this.producers);
     this.leaderEpochs = recovered?.leaderEpochs ?? new LeaderEpochs();
     this.startOffset = state.logStartOffset;
     this.endOffset = state.logEndOffset;
@@ -148,10 +152,16 @@ export class PartitionLog implements CommitMember {
     const lastOffset = batch.baseOffset + batch.lastOffsetDelta;
     this.endOffset = lastOffset + 1;
     this.batchesSinceSnapshot += 1;
-    if (batch.producerId >= 0) this.producers.replay(batch, nowMs);
+    if (batch.producerId >= 0) this.changeProducers(() => this.producers.replay(batch, nowMs));
     this.leaderEpochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     this.environment.commits.stage(this);
     return this.appended(batch.baseOffset, lastOffset, plan.logAppendTimeMs, false);
+  }
+
+  private changeProducers(change: () => void): void {
+    const before = this.producers.size;
+    change();
+    this.environment.producers.changed(this.producers.size - before);
   }
 
   private appended(baseOffset: number, lastOffset: number, logAppendTimeMs: number, duplicate: boolean): Appended {
@@ -165,16 +175,33 @@ export class PartitionLog implements CommitMember {
     return readBatches(this.rows, fromOffset, limits);
   }
 
+  /**
+   * How many bytes a read from `fromOffset` to the high watermark would find, up to `limitBytes`, without reading any. It may say too
+   * much, never too little: `limitBytes` also where the read begins with what isn't in memory, infinitely many where it would be
+   * refused, which whoever waits must learn of.
+   */
+  bytesAvailable(fromOffset: number, limitBytes: number): number {
+    if (this.closed || fromOffset < this.startOffset || fromOffset > this.endOffset) return Number.POSITIVE_INFINITY;
+    return this.rows.bytesFrom(fromOffset, this.watermark, limitBytes);
+  }
+
   /** The first record before `upperBound` with a timestamp of at least `timestampMs`, or null. */
-  offsetForTimestamp(timestampMs: number, upperBound = this.watermark): TimestampOffset | null {
-    const bounds = { logStartOffset: this.startOffset, upperBound };
-    return offsetForTimestamp(this.environment.compression, this.rows, timestampMs, bounds);
+  offsetForTimestamp(
+    timestampMs: number,
+    upperBound = this.watermark,
+    budget = new LookupBudget(),
+  ): TimestampOffset | null {
+    return this.search(upperBound, budget).first(timestampMs);
   }
 
   /** The first record before `upperBound` with the largest timestamp, or null in an empty log. */
-  offsetOfMaxTimestamp(upperBound = this.watermark): TimestampOffset | null {
+  offsetOfMaxTimestamp(upperBound = this.watermark, budget = new LookupBudget()): TimestampOffset | null {
+    return this.search(upperBound, budget).largest();
+  }
+
+  private search(upperBound: number, budget: LookupBudget): TimestampSearch {
     const bounds = { logStartOffset: this.startOffset, upperBound };
-    return offsetOfMaxTimestamp(this.environment.compression, this.rows, bounds);
+    return new TimestampSearch(this.environment.compression, this.rows, bounds, budget);
   }
 
   /** Where a leader epoch ends, for OffsetForLeaderEpoch and the divergence check of Fetch. */
@@ -214,6 +241,7 @@ export class PartitionLog implements CommitMember {
   close(onRemoved: () => void): void {
     const range = this.rows.deleteAll();
     this.closed = true;
+    this.environment.producers.remove(this.producers);
     this.environment.commits.stage(this);
     this.environment.removals.add(range, onRemoved);
   }
@@ -241,7 +269,7 @@ export class PartitionLog implements CommitMember {
     this.recordDue = false;
     this.rowsSinceSnapshot = 0;
     this.batchesSinceSnapshot = 0;
-    this.producers.expire(this.lastNowMs);
+    this.changeProducers(() => this.producers.expire(this.lastNowMs));
     return encodeSnapshot({
       logStartOffset: this.startOffset,
       logEndOffset: this.endOffset,
@@ -261,13 +289,12 @@ export class PartitionLog implements CommitMember {
     if (this.closed) return;
     this.rows.committed();
     this.watermark = Math.max(this.watermark, this.committingEndOffset);
+    this.producers.answeredTo(this.watermark);
   }
 }
 
 const OUT_OF_RANGE: OffsetOutOfRange = { kind: "refused", errorCode: ErrorCode.OFFSET_OUT_OF_RANGE };
 const CLOSED = { kind: "refused", errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION } as const;
-
-const NO_SNAPSHOT = new Uint8Array(0);
 
 const EMPTY = {
   logStartOffset: 0,

@@ -1,10 +1,11 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { Clock } from "#ports/clock.ts";
-import type { LogStore, PartitionEntry } from "#ports/log-store.ts";
+import type { LogStore, PartitionEntry, RowRange } from "#ports/log-store.ts";
 import type { Compression } from "#records/compression.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { MAX_PARTITION_NUMBER } from "./limits.ts";
 import { type LogEnvironment, PartitionLog } from "./partition-log.ts";
+import { ProducerBudget, type ProducerLimits } from "./producer-budget.ts";
 import { recover } from "./recovery.ts";
 import { RowCache, type RowCacheLimits } from "./row-cache.ts";
 import { RowRemovals } from "./row-removals.ts";
@@ -14,6 +15,7 @@ export interface PartitionLogsOptions {
   readonly compression: Compression;
   readonly clock: Clock;
   readonly cacheLimits?: RowCacheLimits;
+  readonly producerLimits?: ProducerLimits;
   /** A commit failed: the shell must reset the object, which comes back from what is stored. */
   readonly onFailed?: (error: unknown) => void;
 }
@@ -35,7 +37,8 @@ export class PartitionLogs {
     this.commits = new GroupCommit(store, options.onFailed);
     const cache = new RowCache(options.cacheLimits);
     const removals = new RowRemovals(this.commits);
-    this.environment = { store, compression, cache, removals, commits: this.commits };
+    const producers = new ProducerBudget(options.producerLimits);
+    this.environment = { store, compression, cache, removals, producers, commits: this.commits };
     for (const entry of store.partitions()) {
       this.usedNumbers.add(entry.number);
       this.nextNumber = Math.max(this.nextNumber, entry.number + 1);
@@ -52,6 +55,12 @@ export class PartitionLogs {
   /** The partitions of a topic that are stored here. */
   partitionsOf(topicId: Uuid): number[] {
     return [...(this.entries.get(topicId)?.keys() ?? [])].sort((a, b) => a - b);
+  }
+
+  /** Those of a topic's logs that somebody has opened. */
+  openLogsOf(topicId: Uuid): PartitionLog[] {
+    const entries = [...(this.entries.get(topicId)?.values() ?? [])];
+    return entries.flatMap(({ number }) => this.open.get(number) ?? []);
   }
 
   /** Every topic with a partition here. */
@@ -99,26 +108,30 @@ export class PartitionLogs {
    * with the commits that follow, also after a restart.
    */
   deleteTopic(topicId: Uuid): Promise<void> {
-    for (const partitionIndex of this.partitionsOf(topicId)) this.deletePartition(topicId, partitionIndex);
+    for (const entry of [...(this.entries.get(topicId)?.values() ?? [])]) this.deletePartition(topicId, entry);
     return this.commits.committed();
   }
 
-  private deletePartition(topicId: Uuid, partitionIndex: number): void {
-    const log = this.get(topicId, partitionIndex);
-    if (log === undefined) return;
+  private deletePartition(topicId: Uuid, entry: PartitionEntry): void {
     const partitions = this.entries.get(topicId);
-    partitions?.delete(partitionIndex);
+    partitions?.delete(entry.partitionIndex);
     if (partitions?.size === 0) this.entries.delete(topicId);
-    this.open.delete(log.number);
-    log.close(() => this.usedNumbers.delete(log.number));
+    const log = this.open.get(entry.number);
+    this.open.delete(entry.number);
+    const onRemoved = () => this.usedNumbers.delete(entry.number);
+    if (log !== undefined) log.close(onRemoved);
+    else this.environment.removals.addPartition(entry, this.storedRows(entry.number), onRemoved);
   }
 
   /** A restart has interrupted the removal of a deleted partition. */
   private goOnRemoving(number: number): void {
-    const { store, removals } = this.environment;
-    const fromSequence = store.firstSequence(number, 0);
-    const range = { partitionNumber: number, fromSequence, endSequence: store.nextSequence(number, fromSequence) };
-    removals.add(range, () => this.usedNumbers.delete(number));
+    this.environment.removals.add(this.storedRows(number), () => this.usedNumbers.delete(number));
+  }
+
+  private storedRows(partitionNumber: number): RowRange {
+    const { store } = this.environment;
+    const fromSequence = store.firstSequence(partitionNumber, 0);
+    return { partitionNumber, fromSequence, endSequence: store.nextSequence(partitionNumber, fromSequence) };
   }
 
   private register(entry: PartitionEntry): void {

@@ -164,6 +164,22 @@ export class PartitionRows {
     return this.lastFound;
   }
 
+  /**
+   * The bytes from the batch that holds `offset` to `upperBound`, by the rows of the tail alone; `limitBytes` when there are as many
+   * or when the offset lies before the tail, where nobody knows without asking the store.
+   */
+  bytesFrom(offset: number, upperBound: number, limitBytes: number): number {
+    if (offset >= upperBound) return 0;
+    const tail = this.tail;
+    if (tail.length === 0 || tail[0].baseOffset > offset || tail[0].index.count === 0) return limitBytes;
+    const first = lowerBound(0, tail.length, (i) => tail[i].nextOffset > offset);
+    let sum = -tail[first].index.position(tail[first].index.firstReachingOffset(offset));
+    for (let i = first; i < tail.length && tail[i].nextOffset <= upperBound && sum < limitBytes; i++) {
+      sum += tail[i].sizeInBytes;
+    }
+    return Math.max(0, Math.min(sum, limitBytes));
+  }
+
   private near(offset: number): number {
     for (let sequence = this.lastFound; sequence <= this.lastFound + 1; sequence++) {
       if (sequence < this.firstSequence || sequence >= this.tailSequence) continue;

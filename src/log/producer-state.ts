@@ -42,6 +42,8 @@ const IN_SEQUENCE: SequenceOutcome = { kind: "inSequence" };
 export class ProducerState {
   /** In the order of last appends, oldest first. */
   private readonly producers = new Map<number, ProducerEntry>();
+  /** Batches from here on haven't been answered yet: their producers may repeat them and must not be forgotten. */
+  private answeredOffset = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.producers.size;
@@ -53,6 +55,11 @@ export class ProducerState {
 
   load(entry: ProducerEntry): void {
     this.producers.set(entry.producerId, entry);
+  }
+
+  /** What lies before `offset` is durable, so that it has been or can be answered. Until this is called everything is. */
+  answeredTo(offset: number): void {
+    this.answeredOffset = offset;
   }
 
   /** What appending `batch` would be. `isClient` is false for coordinators, whose batches carry no sequences. */
@@ -92,22 +99,25 @@ export class ProducerState {
     // Deleted and set again so that the map stays in the order of last appends.
     this.producers.delete(batch.producerId);
     this.producers.set(batch.producerId, entry);
-    if (this.producers.size > MAX_PRODUCERS) this.forgetOldest();
-  }
-
-  private forgetOldest(): void {
-    for (const producerId of this.producers.keys()) {
-      this.producers.delete(producerId);
-      return;
-    }
+    if (this.producers.size > MAX_PRODUCERS) this.forgetSilentSince(Number.POSITIVE_INFINITY, 1);
   }
 
   /** Forgets producers that have been silent for PRODUCER_ID_EXPIRATION_MS. */
   expire(nowMs: number): void {
+    this.forgetSilentSince(nowMs - PRODUCER_ID_EXPIRATION_MS, this.producers.size);
+  }
+
+  /** Forgets at most `count` producers whose last append was at `lastSeenMs` or before, and returns how many. */
+  forgetSilentSince(lastSeenMs: number, count: number): number {
+    let left = count;
     for (const entry of this.producers.values()) {
-      if (nowMs - entry.lastSeenMs < PRODUCER_ID_EXPIRATION_MS) return;
+      if (left === 0 || entry.lastSeenMs > lastSeenMs) break;
+      // Whoever appended later isn't answered either.
+      if ((entry.batches.at(-1)?.lastOffset ?? -1) >= this.answeredOffset) break;
       this.producers.delete(entry.producerId);
+      left -= 1;
     }
+    return count - left;
   }
 }
 

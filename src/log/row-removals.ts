@@ -1,4 +1,4 @@
-import type { LogCommit, RowRange } from "#ports/log-store.ts";
+import type { LogCommit, PartitionEntry, PartitionRecord, RowRange } from "#ports/log-store.ts";
 import type { CommitMember, GroupCommit } from "./group-commit.ts";
 import { DELETION_SLICE_ROWS } from "./limits.ts";
 
@@ -18,6 +18,8 @@ export class RowRemovals implements CommitMember {
   private readonly queue: Removal[] = [];
   /** Those whose last rows go with the commit under way. */
   private ending: Removal[] = [];
+  /** Of deleted partitions that nobody had opened: whoever opens one says so by itself. */
+  private deleted: PartitionRecord[] = [];
 
   constructor(commits: GroupCommit) {
     this.commits = commits;
@@ -28,7 +30,15 @@ export class RowRemovals implements CommitMember {
     this.commits.stage(this);
   }
 
+  /** Deletes a partition without opening it, so that one that can't be opened goes, too. */
+  addPartition(entry: PartitionEntry, range: RowRange, onPartitionRemoved: () => void): void {
+    this.deleted.push({ ...entry, deleted: true, snapshot: NO_SNAPSHOT });
+    this.add(range, onPartitionRemoved);
+  }
+
   stageInto(commit: LogCommit): void {
+    commit.partitions.push(...this.deleted);
+    this.deleted = [];
     let left = DELETION_SLICE_ROWS;
     for (let removal = this.queue.at(0); removal !== undefined; removal = this.queue.at(0)) {
       const { range, nextSequence } = removal;
@@ -49,3 +59,6 @@ export class RowRemovals implements CommitMember {
     if (this.queue.length > 0) this.commits.stage(this);
   }
 }
+
+/** What the store keeps of a deleted partition until its rows are gone. */
+export const NO_SNAPSHOT = new Uint8Array(0);

@@ -1,6 +1,7 @@
 import { Reader } from "#bytes/reader.ts";
 import { Writer } from "#bytes/writer.ts";
 import type { LeaderEpoch } from "./leader-epochs.ts";
+import { MAX_PRODUCERS } from "./limits.ts";
 import type { ProducedBatch, ProducerEntry } from "./producer-state.ts";
 
 const SNAPSHOT_VERSION = 1;
@@ -12,6 +13,7 @@ export interface Snapshot {
   readonly nextSequence: number;
   readonly runningMaxTimestamp: number;
   readonly leaderEpochs: readonly LeaderEpoch[];
+  /** Oldest first; at most MAX_PRODUCERS of them are stored. */
   readonly producers: readonly ProducerEntry[];
 }
 
@@ -27,8 +29,10 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
     writer.int32(epoch);
     writer.int64(startOffset);
   }
-  writer.int32(snapshot.producers.length);
-  for (const producer of snapshot.producers) writeProducer(writer, producer);
+  // The newest: those that wait for an answer may make them more for a moment, but a snapshot is one row of the store.
+  const producers = snapshot.producers.slice(-MAX_PRODUCERS);
+  writer.int32(producers.length);
+  for (const producer of producers) writeProducer(writer, producer);
   return writer.finish();
 }
 

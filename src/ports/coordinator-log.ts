@@ -20,10 +20,19 @@ export interface CoordinatorLog {
   append(partitionIndex: number, records: readonly CoordinatorRecord[]): Promise<ErrorCode>;
 
   /**
-   * Gives every record of the partition, from the log start to the log end, in offset order. The bytes may be views that are only
-   * valid during the visit. Answers NONE, or why the log can't be read (NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR).
+   * Gives every record of the partition, from the log start to the log end, in offset order; others get their turn in between. The bytes
+   * may be views that are only valid during the visit. Answers NONE, or why the log can't be read (NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR).
    */
   replay(partitionIndex: number, visit: (record: CoordinatorRecord) => void): Promise<ErrorCode>;
+
+  /** Where the next append goes, or null when this broker doesn't lead the partition. */
+  endOffset(partitionIndex: number): number | null;
+
+  /**
+   * Moves the log start to an offset that is committed, and resolves when that is durable: later replays begin there. NOT_LEADER_OR_FOLLOWER,
+   * or why the log can't be cut there.
+   */
+  trimBefore(partitionIndex: number, offset: number): Promise<ErrorCode>;
 }
 
 /** Where clients reach a broker. */
@@ -40,6 +49,8 @@ export interface GroupEnvironment {
   readonly random: Random;
   readonly timers: Timers;
 
+  /** The id of `__consumer_offsets`: another one when the topic was deleted and created anew. Undefined while it doesn't exist. */
+  offsetsTopicId(): Uuid | undefined;
   /** How many partitions `__consumer_offsets` has in the broker's cluster image; 0 while the topic doesn't exist. */
   offsetsPartitionCount(): number;
   /**

@@ -1,5 +1,5 @@
 /** Builds record batches of magic 2. */
-
+import type { BatchDraft } from "#kernels/kernels.ts";
 import {
   BATCH_HEADER_BYTES,
   Codec,
@@ -8,12 +8,10 @@ import {
   NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,
   NO_SEQUENCE,
-  stampCrc,
   writeBatchHeader,
 } from "./batch.ts";
-import type { Compression } from "./compression.ts";
-import { compress } from "./compression.ts";
-import { type NewRecord, type SizedRecord, sizeRecord, writeRecord } from "./record.ts";
+import { type Compression, compress } from "./compression.ts";
+import { type NewRecord, recordBound, writeRecord } from "./record.ts";
 
 export interface BatchOptions {
   /** Default NONE. */
@@ -35,24 +33,44 @@ export function buildBatch(
   options: BatchOptions = {},
 ): Uint8Array {
   if (records.length === 0) throw new Error("a record batch needs a record");
-  const codec = options.codec ?? Codec.NONE;
+  let roomBytes = BATCH_HEADER_BYTES;
+  for (const record of records) roomBytes += recordBound(record);
+  return compression.kernels.sealBatch({
+    roomBytes,
+    packing: packingOf(compression, options.codec ?? Codec.NONE),
+    write: (target, at) => writeBatch(target, at, records, options),
+  });
+}
+
+function packingOf(compression: Compression, codec: Codec): BatchDraft["packing"] {
+  switch (codec) {
+    case Codec.NONE:
+      return "none";
+    case Codec.LZ4:
+      return "lz4";
+    case Codec.SNAPPY:
+      return "snappy";
+    default:
+      return (records) => compress(compression, codec, records);
+  }
+}
+
+/** Writes the records and, once they are known, the header before them. */
+function writeBatch(target: Uint8Array, at: number, records: readonly NewRecord[], options: BatchOptions): number {
   const baseTimestamp = records[0].timestampMs;
   let maxTimestamp = baseTimestamp;
-  let recordBytes = 0;
-  const sized: SizedRecord[] = [];
-  for (const record of records) {
+  let to = at + BATCH_HEADER_BYTES;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index];
     if (record.timestampMs > maxTimestamp) maxTimestamp = record.timestampMs;
-    const next = sizeRecord(record, sized.length, record.timestampMs - baseTimestamp);
-    recordBytes += next.totalBytes;
-    sized.push(next);
+    to = writeRecord(target, to, record, { offsetDelta: index, timestampDelta: record.timestampMs - baseTimestamp });
   }
-  const batch =
-    codec === Codec.NONE ? writePlain(sized, recordBytes) : writeCompressed(compression, codec, sized, recordBytes);
-  writeBatchHeader(batch, 0, {
+  const { codec = Codec.NONE, transactional, control } = options;
+  writeBatchHeader(target, at, {
     baseOffset: options.baseOffset ?? 0,
-    sizeInBytes: batch.length,
+    sizeInBytes: to - at,
     partitionLeaderEpoch: options.partitionLeaderEpoch ?? NO_PARTITION_LEADER_EPOCH,
-    attributes: makeAttributes({ codec, transactional: options.transactional, control: options.control }),
+    attributes: makeAttributes({ codec, transactional, control }),
     lastOffsetDelta: records.length - 1,
     baseTimestamp,
     maxTimestamp,
@@ -61,27 +79,5 @@ export function buildBatch(
     baseSequence: options.baseSequence ?? NO_SEQUENCE,
     recordCount: records.length,
   });
-  stampCrc(compression.kernels, batch, 0);
-  return batch;
-}
-
-/** The batch with its records, and the header still empty. */
-function writePlain(records: readonly SizedRecord[], recordBytes: number): Uint8Array {
-  const batch = new Uint8Array(BATCH_HEADER_BYTES + recordBytes);
-  let at = BATCH_HEADER_BYTES;
-  for (const record of records) at = writeRecord(batch, at, record);
-  return batch;
-}
-
-function writeCompressed(
-  compression: Compression,
-  codec: Codec,
-  records: readonly SizedRecord[],
-  recordBytes: number,
-): Uint8Array {
-  const plain = writePlain(records, recordBytes).subarray(BATCH_HEADER_BYTES);
-  const packed = compress(compression, codec, plain);
-  const batch = new Uint8Array(BATCH_HEADER_BYTES + packed.length);
-  batch.set(packed, BATCH_HEADER_BYTES);
-  return batch;
+  return to;
 }

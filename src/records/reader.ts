@@ -41,16 +41,23 @@ export function* readBatches(bytes: Uint8Array, from = 0, end = bytes.length): G
   }
 }
 
+/** A batch whose records can be read. */
+export interface OpenedBatch {
+  readonly header: BatchHeader;
+  /** What stands behind the header, decompressed if need be. */
+  readonly bytes: Uint8Array;
+}
+
 /**
- * The records of the batch at `at`, opened if need be. The CRC is not looked at: the log's own bytes have passed it.
- * Throws MalformedMessageError when the batch cannot be opened within `maxBytes` or its records lie about their lengths.
+ * Opens the batch at `at`. The CRC is not looked at: the log's own bytes have passed it. Throws MalformedMessageError when the
+ * batch cannot be opened within `maxBytes`.
  */
-export function readRecords(
+export function openBatch(
   compression: Compression,
   bytes: Uint8Array,
   at: number,
   maxBytes = MAX_DECOMPRESSED_BATCH_BYTES,
-): Record[] {
+): OpenedBatch {
   const header = readBatchHeader(bytes, at);
   if (header.sizeInBytes < BATCH_HEADER_BYTES || header.sizeInBytes > bytes.length - at) {
     throw new MalformedMessageError("a record batch is cut off");
@@ -58,7 +65,43 @@ export function readRecords(
   const packed = bytes.subarray(at + BATCH_HEADER_BYTES, at + header.sizeInBytes);
   const opened = decompress(compression, codecOf(header.attributes), packed, maxBytes);
   if (!opened.ok) throw new MalformedMessageError(`a compressed record batch cannot be opened: ${opened.reason}`);
-  return readPlainRecords(opened.bytes, header);
+  return { header, bytes: opened.bytes };
+}
+
+/**
+ * The records of the batch at `at`, as `openBatch` opens it. Throws MalformedMessageError also when its records lie about their
+ * lengths.
+ */
+export function readRecords(
+  compression: Compression,
+  bytes: Uint8Array,
+  at: number,
+  maxBytes = MAX_DECOMPRESSED_BATCH_BYTES,
+): Record[] {
+  const opened = openBatch(compression, bytes, at, maxBytes);
+  return readPlainRecords(opened.bytes, opened.header);
+}
+
+/**
+ * Gives `visit` the offset and the timestamp of each record in turn, until it returns true; nothing is made of the records, of which
+ * a small batch may hold millions. Throws MalformedMessageError for a record that reaches beyond the batch; keys, values and headers
+ * aren't looked at.
+ */
+export function forEachTimestamp(
+  { header, bytes }: OpenedBatch,
+  visit: (offset: number, timestampMs: number) => boolean,
+): void {
+  const reader = new Reader(bytes);
+  const { baseOffset, baseTimestamp, logAppendTimestamp } = recordBase(header);
+  for (let index = 0; index < header.recordCount; index++) {
+    const length = reader.varint();
+    const end = reader.position + length;
+    reader.skip(1);
+    const timestampMs = baseTimestamp + reader.varlong();
+    const offset = baseOffset + reader.varint();
+    reader.skip(end - reader.position);
+    if (visit(offset, logAppendTimestamp ?? timestampMs)) return;
+  }
 }
 
 /** The records in `bytes`, which is what stood behind `header`, opened. */

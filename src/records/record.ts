@@ -31,8 +31,8 @@ export interface NewRecord {
 }
 
 const NO_HEADERS: readonly RecordHeader[] = [];
-/** The varint of -1, a null. */
-const NULL_LENGTH = 1;
+/** The length of what is null. */
+const NULL = -1;
 
 /** What a batch's header says of all its records. */
 export interface RecordBase {
@@ -75,71 +75,112 @@ function readHeaders(reader: Reader): readonly RecordHeader[] {
   return headers;
 }
 
-/** A record prepared for writing: its header keys as bytes and its sizes. */
-export interface SizedRecord {
-  readonly record: NewRecord;
-  readonly headerKeys: readonly Uint8Array[];
-  readonly timestampDelta: number;
-  readonly offsetDelta: number;
-  readonly bodyBytes: number;
-  readonly totalBytes: number;
-}
-
 const encoder = new TextEncoder();
 const NO_KEYS: readonly Uint8Array[] = [];
+/** Lengths, attributes, deltas and counts of a record take no more than this: seven varints and a byte. */
+const MAX_FIXED_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+const MAX_HEADER_FIXED_BYTES = 5 + 5;
+/** UTF-8 has at most three bytes for a UTF-16 unit. */
+const MAX_UNIT_BYTES = 3;
+/** Up to here a loop over bytes costs less than a call of the engine's copy. */
+const SHORT_BYTES = 24;
 
-export function sizeRecord(record: NewRecord, offsetDelta: number, timestampDelta: number): SizedRecord {
-  const headers = record.headers ?? NO_HEADERS;
-  const headerKeys = headers.length === 0 ? NO_KEYS : headers.map((header) => encoder.encode(header.key));
-  let bodyBytes = 1 + varlongBytes(timestampDelta) + varintBytes(offsetDelta);
-  bodyBytes += nullableBytes(record.key) + nullableBytes(record.value) + varintBytes(headers.length);
-  for (let index = 0; index < headers.length; index++) {
-    bodyBytes += nullableBytes(headerKeys[index]) + nullableBytes(headers[index].value);
+/** At least what `writeRecord` will write. */
+export function recordBound(record: NewRecord): number {
+  let bytes = MAX_FIXED_BYTES;
+  if (record.key !== null) bytes += record.key.length;
+  if (record.value !== null) bytes += record.value.length;
+  if (record.headers === undefined) return bytes;
+  for (const { key, value } of record.headers) {
+    bytes += MAX_HEADER_FIXED_BYTES + MAX_UNIT_BYTES * key.length + (value === null ? 0 : value.length);
   }
-  const totalBytes = varintBytes(bodyBytes) + bodyBytes;
-  return { record, headerKeys, timestampDelta, offsetDelta, bodyBytes, totalBytes };
+  return bytes;
 }
 
-/** Writes the record at `at`, where `totalBytes` are free. Returns its end. */
-export function writeRecord(target: Uint8Array, at: number, sized: SizedRecord): number {
-  const { record, headerKeys } = sized;
-  const headers = record.headers ?? NO_HEADERS;
-  let to = writeVarint(target, at, sized.bodyBytes);
+/** Where a record stands in its batch. */
+export interface RecordPlace {
+  readonly offsetDelta: number;
+  readonly timestampDelta: number;
+}
+
+/** Writes the record at `at`, where `recordBound` bytes are free. Returns its end. */
+export function writeRecord(target: Uint8Array, at: number, record: NewRecord, place: RecordPlace): number {
+  const { key, value, headers } = record;
+  const { offsetDelta, timestampDelta } = place;
+  const hasHeaders = headers !== undefined && headers.length > 0;
+  const keyLength = key === null ? NULL : key.length;
+  const valueLength = value === null ? NULL : value.length;
+  const headerKeys = hasHeaders ? headers.map((header) => encoder.encode(header.key)) : NO_KEYS;
+  const headerBytes = hasHeaders ? bytesOfHeaders(headers, headerKeys) : 1;
+  const fixedBytes = 1 + varlongBytes(timestampDelta) + varintBytes(offsetDelta) + headerBytes;
+  let to = writeVarint(target, at, fixedBytes + nullableBytes(keyLength) + nullableBytes(valueLength));
   target[to++] = 0;
-  to = writeVarlong(target, to, sized.timestampDelta);
-  to = writeVarint(target, to, sized.offsetDelta);
-  to = writeNullable(target, to, record.key);
-  to = writeNullable(target, to, record.value);
-  to = writeVarint(target, to, headers.length);
+  to = writeVarlong(target, to, timestampDelta);
+  to = writeVarint(target, to, offsetDelta);
+  to = writeVarint(target, to, keyLength);
+  if (key !== null) to = writeBytes(target, to, key, keyLength);
+  to = writeVarint(target, to, valueLength);
+  if (value !== null) to = writeBytes(target, to, value, valueLength);
+  if (hasHeaders) return writeHeaders(target, to, headers, headerKeys);
+  target[to] = 0;
+  return to + 1;
+}
+
+function bytesOfHeaders(headers: readonly RecordHeader[], keys: readonly Uint8Array[]): number {
+  let bytes = varintBytes(headers.length);
   for (let index = 0; index < headers.length; index++) {
-    to = writeNullable(target, to, headerKeys[index]);
-    to = writeNullable(target, to, headers[index].value);
+    bytes += nullableBytes(keys[index].length) + nullableBytes(headers[index].value?.length ?? NULL);
+  }
+  return bytes;
+}
+
+function writeHeaders(
+  target: Uint8Array,
+  at: number,
+  headers: readonly RecordHeader[],
+  keys: readonly Uint8Array[],
+): number {
+  let to = writeVarint(target, at, headers.length);
+  for (let index = 0; index < headers.length; index++) {
+    const key = keys[index];
+    const { value } = headers[index];
+    to = writeBytes(target, writeVarint(target, to, key.length), key, key.length);
+    to = writeVarint(target, to, value === null ? NULL : value.length);
+    if (value !== null) to = writeBytes(target, to, value, value.length);
   }
   return to;
 }
 
-function nullableBytes(bytes: Uint8Array | null): number {
-  return bytes === null ? 1 : varintBytes(bytes.length) + bytes.length;
+/** Bytes of a length and of what it announces. */
+function nullableBytes(length: number): number {
+  return length < 0 ? 1 : varintBytes(length) + length;
 }
 
-function writeNullable(target: Uint8Array, at: number, bytes: Uint8Array | null): number {
-  if (bytes === null) {
-    target[at] = NULL_LENGTH;
-    return at + 1;
-  }
-  const to = writeVarint(target, at, bytes.length);
-  target.set(bytes, to);
-  return to + bytes.length;
+function writeBytes(target: Uint8Array, at: number, bytes: Uint8Array, length: number): number {
+  if (length > SHORT_BYTES) target.set(bytes, at);
+  else for (let index = 0; index < length; index++) target[at + index] = bytes[index];
+  return at + length;
 }
 
 function varintBytes(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  if (zigzag < 0x80) return 1;
+  const zigzag = (value << 1) ^ (value >> 31);
+  if ((zigzag & ~0x7f) === 0) return 1;
+  if ((zigzag & ~0x3fff) === 0) return 2;
   return Math.ceil((32 - Math.clz32(zigzag)) / 7);
 }
 
 function writeVarint(target: Uint8Array, at: number, value: number): number {
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
+  const zigzag = (value << 1) ^ (value >> 31);
+  if ((zigzag & ~0x7f) === 0) {
+    target[at] = zigzag;
+    return at + 1;
+  }
+  if ((zigzag & ~0x3fff) === 0) {
+    target[at] = zigzag | 0x80;
+    target[at + 1] = zigzag >> 7;
+    return at + 2;
+  }
+  let rest = zigzag >>> 0;
   let to = at;
   for (; rest >= 0x80; rest >>>= 7) target[to++] = (rest & 0x7f) | 0x80;
   target[to++] = rest;

@@ -179,3 +179,29 @@ describe("Metadata", () => {
     });
   });
 });
+
+describe("Metadata of a new topic, asked for by many at once", () => {
+  it("shows it to all of them", async () => {
+    const { broker, store } = await openCluster({ brokerIds: [1, 2] });
+    const [one, two] = [await broker(1), await broker(2)];
+    store.holdsBack = true;
+    const asked = [one, one, two].map((asker) =>
+      ask(asker, API, 13, { topics: byName("new"), allowAutoTopicCreation: true }),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    store.release();
+    expect((await Promise.all(asked)).map(errors)).toEqual([[0], [0], [0]]);
+  });
+
+  it("lets the client ask again when it is gone before it was shown", async () => {
+    const { broker } = await openCluster();
+    const one = await broker(1);
+    const exists = { errorCode: ErrorCode.TOPIC_ALREADY_EXISTS, errorMessage: null, name: "new" };
+    const controller = { ...one.controller, createTopics: async () => [exists] };
+    const response = await ask({ ...one, controller } as unknown as TestBroker, API, 13, {
+      topics: byName("new"),
+      allowAutoTopicCreation: true,
+    });
+    expect(errors(response)).toEqual([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+  });
+});

@@ -4,8 +4,8 @@ import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.t
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
 import { MetadataRequest, MetadataResponse } from "#protocol/messages/03-metadata.ts";
+import { FindCoordinatorRequest, FindCoordinatorResponse } from "#protocol/messages/10-find-coordinator.ts";
 import { ApiVersionsRequest, ApiVersionsResponse } from "#protocol/messages/18-api-versions.ts";
-import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19-create-topics.ts";
 import { DeleteTopicsRequest, DeleteTopicsResponse } from "#protocol/messages/20-delete-topics.ts";
 import { DeleteRecordsRequest, DeleteRecordsResponse } from "#protocol/messages/21-delete-records.ts";
 import { InitProducerIdRequest, InitProducerIdResponse } from "#protocol/messages/22-init-producer-id.ts";
@@ -13,48 +13,9 @@ import {
   OffsetForLeaderEpochRequest,
   OffsetForLeaderEpochResponse,
 } from "#protocol/messages/23-offset-for-leader-epoch.ts";
-import { batchOf, CoreCluster, type TestClient, valuesIn } from "../doubles/core-cluster.ts";
+import { batchOf, CoreCluster, valuesIn } from "../doubles/core-cluster.ts";
 import { settle } from "../doubles/manual-time.ts";
-
-const V = { produce: 12, produceById: 13, fetch: 12, fetchById: 13, listOffsets: 11, metadata: 13, createTopics: 7 };
-
-async function createTopic(client: TestClient, name: string, numPartitions = 1): Promise<string> {
-  const response = await client.call(CreateTopicsRequest, CreateTopicsResponse, V.createTopics, {
-    topics: [{ name, numPartitions, replicationFactor: -1 }],
-    timeoutMs: 1000,
-  });
-  expect(response.topics[0].errorCode).toBe(ErrorCode.NONE);
-  return response.topics[0].topicId;
-}
-
-function produceDraft(topic: string, records: Uint8Array, options: { acks?: number; index?: number } = {}) {
-  const { acks = -1, index = 0 } = options;
-  return { acks, timeoutMs: 1000, topicData: [{ name: topic, partitionData: [{ index, records }] }] };
-}
-
-async function produce(client: TestClient, topic: string, records: Uint8Array, options = {}) {
-  const response = await client.call(ProduceRequest, ProduceResponse, V.produce, produceDraft(topic, records, options));
-  return response.responses[0].partitionResponses[0];
-}
-
-function fetchDraft(
-  topic: string,
-  fetchOffset: number,
-  options: { maxWaitMs?: number; minBytes?: number; maxBytes?: number } = {},
-) {
-  const { maxWaitMs = 0, minBytes = 1, maxBytes = 1 << 20 } = options;
-  return {
-    maxWaitMs,
-    minBytes,
-    maxBytes: 1 << 24,
-    topics: [{ topic, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }] }],
-  };
-}
-
-async function fetchFrom(client: TestClient, topic: string, fetchOffset: number, options = {}) {
-  const response = await client.call(FetchRequest, FetchResponse, V.fetch, fetchDraft(topic, fetchOffset, options));
-  return response.responses[0].partitions[0];
-}
+import { createTopic, fetchDraft, fetchFrom, produce, produceDraft, V } from "./requests.ts";
 
 describe("a broker", () => {
   it("appends, commits, answers and gives back what was written", async () => {
@@ -271,6 +232,44 @@ describe("a broker", () => {
     expect(cluster.store(1).rowCount).toBe(0);
   });
 
+  it("begins although a topic that was deleted meanwhile is broken", async () => {
+    const cluster = await CoreCluster.open([1, 2]);
+    const client = cluster.connect(1);
+    await createTopic(client, "t", 2);
+    const { partitions } = (
+      await client.call(MetadataRequest, MetadataResponse, V.metadata, { topics: [{ name: "t" }] })
+    ).topics[0];
+    const index = partitions.findIndex(({ leaderId }) => leaderId === 1);
+    await produce(client, "t", batchOf(["a"]), { index });
+    const store = cluster.store(1).crashed();
+    cluster.brokers.delete(1);
+    const other = cluster.connect(2);
+    await other.call(DeleteTopicsRequest, DeleteTopicsResponse, 6, { topics: [{ name: "t" }], timeoutMs: 1 });
+    store.snapshot = () => {
+      throw new Error("this snapshot is broken");
+    };
+    await cluster.start(1, store);
+    await settle();
+    expect([store.rowCount, store.partitions()]).toEqual([0, []]);
+  });
+
+  it("shows a new topic, and the coordinator of groups, to all who ask for them at once", async () => {
+    const cluster = await CoreCluster.open();
+    const clients = [cluster.connect(), cluster.connect(), cluster.connect()];
+    const found = await Promise.all(
+      clients.map((client) =>
+        client.call(FindCoordinatorRequest, FindCoordinatorResponse, 3, { key: "g", keyType: 0 }),
+      ),
+    );
+    expect(found.map(({ errorCode }) => errorCode)).toEqual([0, 0, 0]);
+    const asked = await Promise.all(
+      clients.map((client) =>
+        client.call(MetadataRequest, MetadataResponse, 9, { topics: [{ name: "new" }], allowAutoTopicCreation: true }),
+      ),
+    );
+    expect(asked.map(({ topics }) => topics[0].errorCode)).toEqual([0, 0, 0]);
+  });
+
   it("serves topics by id, and says so when an id is unknown", async () => {
     const cluster = await CoreCluster.open();
     const client = cluster.connect();
@@ -327,48 +326,6 @@ describe("a broker", () => {
       other.sendRaw(frame);
       await expect(other.receive(MetadataResponse, 0)).rejects.toThrow("closed");
     }
-  });
-});
-
-describe("a connection", () => {
-  it("begins nothing behind a frame that ends it, as Kafka does", async () => {
-    const cluster = await CoreCluster.open();
-    await createTopic(cluster.connect(), "t");
-    const logEnd = async () => (await fetchFrom(cluster.connect(), "t", 0)).highWatermark;
-    const unknown = cluster.connect();
-    unknown.sendRaw(Uint8Array.of(0, 77));
-    unknown.send(ProduceRequest, V.produce, produceDraft("t", batchOf(["never"])));
-    await settle();
-    expect(await logEnd()).toBe(0);
-    const quiet = cluster.connect();
-    quiet.send(ProduceRequest, V.produce, produceDraft("nowhere", batchOf(["refused"]), { acks: 0 }));
-    quiet.send(ProduceRequest, V.produce, produceDraft("t", batchOf(["never"]), { acks: 0 }));
-    await settle();
-    expect(await logEnd()).toBe(0);
-  });
-
-  it("begins no more while its client doesn't read", async () => {
-    const cluster = await CoreCluster.open();
-    const client = cluster.connect();
-    await createTopic(client, "t");
-    await produce(client, "t", batchOf(["x".repeat(900_000)]));
-    const slow = cluster.connect();
-    for (let i = 0; i < 50; i++) slow.send(FetchRequest, V.fetch, fetchDraft("t", 0, { maxBytes: 1 << 20 }));
-    await settle();
-    expect(cluster.broker(1).answers.bytes).toBeLessThan(3_000_000);
-    for (let i = 0; i < 50; i++) await slow.receive(FetchResponse, V.fetch);
-    for (const { connection } of [slow, client]) connection.abandon();
-    expect(cluster.broker(1).answers.bytes).toBe(0);
-  });
-
-  it("answers a fetch at once that can't get any fuller", async () => {
-    const cluster = await CoreCluster.open();
-    const client = cluster.connect();
-    await createTopic(client, "t");
-    for (let i = 0; i < 10; i++) await produce(client, "t", batchOf(["x".repeat(900_000)]));
-    const draft = { ...fetchDraft("t", 0, { maxWaitMs: 60_000, minBytes: 1 << 24, maxBytes: 1 << 25 }), maxBytes: 1 << 25 };
-    const response = await client.call(FetchRequest, FetchResponse, V.fetch, draft);
-    expect(response.responses[0].partitions[0].records?.length).toBeGreaterThan(1 << 20);
   });
 });
 

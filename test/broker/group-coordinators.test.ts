@@ -8,7 +8,6 @@ import { settle } from "../doubles/manual-time.ts";
 import { GroupWorld } from "../group/group-world.ts";
 
 const G = partitionOfGroup("g", 50);
-const NEW = "neue Gruppe";
 /** Another group with the same coordinator. */
 const NEIGHBOUR =
   ["a", "b", "c"]
@@ -187,15 +186,73 @@ describe("a log that fails", () => {
 
 describe("topics that are deleted", () => {
   it("take their offsets with them, in every coordinator", async () => {
-    const { groups, log } = setUp();
+    const { groups, log, world } = setUp();
     await Promise.all(["g", "h", NEIGHBOUR].map((groupId) => groups.commitOffsets(commit(1, { groupId }))));
-    await groups.topicsDeleted(["t", "u"]);
+    world.topics.delete("t");
+    groups.topicsDeleted();
     for (const groupId of ["g", "h", NEIGHBOUR]) expect((await groups.fetchOffsets(groupId, null)).value).toEqual([]);
     expect([...log.partitions.values()].flat().filter((record) => record.value === null).length).toBe(3);
   });
 });
 
+describe("topics that are created anew", () => {
+  const NEW_ID = "newTnewTnewTnewTnewTnA";
+
+  function setUpRecreated() {
+    const { world, log, groups } = setUp();
+    const commitTo = (groupId: string, offset: number) => {
+      const partitions = [{ partitionIndex: 0, offset, leaderEpoch: -1, metadata: null }];
+      const topics = [{ topic: "t", topicId: world.topicId("t") ?? ZERO_UUID, partitions }];
+      return groups.commitOffsets(commit(offset, { groupId, topics }));
+    };
+    const recreate = () => world.topics.set("t", { topicId: NEW_ID, partitions: 1 });
+    return { world, log, groups, commitTo, recreate };
+  }
+
+  it("keep what was committed for them, while what was committed for the former ones is forgotten", async () => {
+    const { groups, log, commitTo, recreate } = setUpRecreated();
+    await commitTo("h", 1);
+    await commitTo("g", 1);
+    recreate();
+    await commitTo("g", 7);
+    groups.topicsDeleted();
+    expect((await groups.fetchOffsets("g", null)).value?.[0].partitions[0].offset).toBe(7);
+    expect((await groups.fetchOffsets("h", null)).value).toEqual([]);
+    expect([...log.partitions.values()].flat().filter((record) => record.value === null).length).toBe(1);
+  });
+
+  it("have nothing of the former ones after a cold start that nobody told of the deletion", async () => {
+    const { world, log, commitTo, recreate } = setUpRecreated();
+    await commitTo("h", 42);
+    recreate();
+    const cold = new GroupCoordinators(world, DEFAULT_GROUP_CONFIG);
+    expect((await cold.fetchOffsets("h", null)).value).toEqual([]);
+    const named = await cold.fetchOffsets("h", [{ topic: "t", topicId: ZERO_UUID, partitionIndexes: [0] }]);
+    expect(named.value?.[0].partitions[0].offset).toBe(-1);
+    expect([...log.partitions.values()].flat().filter((record) => record.value === null).length).toBe(1);
+  });
+
+  it("have nothing of the former ones even before those are forgotten", async () => {
+    const { groups, commitTo, recreate } = setUpRecreated();
+    await commitTo("h", 42);
+    recreate();
+    expect((await groups.fetchOffsets("h", null)).value).toEqual([]);
+  });
+});
+
 describe("loading and leadership", () => {
+  it("another topic by the name of __consumer_offsets has another coordinator, even under the same leader epoch", async () => {
+    const { groups, world, log } = setUp();
+    await groups.commitOffsets(commit(1));
+    const parked = groups.joinGroup(join({ groupId: NEIGHBOUR }));
+    await settle();
+    world.offsetsId = "anotheranotheranothe_A";
+    log.partitions.clear();
+    groups.leadershipChanged();
+    expect((await parked).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+    expect((await groups.fetchOffsets("g", null)).value).toEqual([]);
+  });
+
   it("one load serves all that ask meanwhile", async () => {
     const { groups, log } = setUp();
     let go = () => {};
@@ -257,40 +314,5 @@ describe("loading and leadership", () => {
     world.creatable = 50;
     expect(await groups.findCoordinator("g")).toEqual({ brokerId: 1, host: "host-1", port: 9091 });
     expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NONE);
-  });
-});
-
-describe("timers", () => {
-  it("heartbeats move a deadline without a timer of their own", async () => {
-    const { groups, world } = setUp();
-    const joining = groups.joinGroup(join());
-    await world.time.advance(0);
-    const { memberId, generationId } = await joining;
-    await groups.syncGroup(sync(memberId, generationId, ""));
-    const identity = { groupId: "g", memberId, groupInstanceId: null, generationId };
-    const pending = world.time.pending;
-    for (let i = 0; i < 20; i++) {
-      await world.time.advance(4_000);
-      expect(await groups.heartbeat(identity)).toBe(ErrorCode.NONE);
-      expect(world.time.pending).toBe(pending);
-    }
-    await world.time.advance(9_999);
-    expect((await groups.describeGroup("g")).value?.members.length).toBe(1);
-    await world.time.advance(1);
-    expect((await groups.describeGroup("g")).value?.members.length).toBe(0);
-    expect(await groups.heartbeat(identity)).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
-  });
-
-  it("clients that vanish leave nothing behind", async () => {
-    const { groups, world } = setUp();
-    const joins = [1, 2, 3].map(() => groups.joinGroup(join({ requiresKnownMemberId: false, groupId: NEW })));
-    await world.time.advance(0);
-    await Promise.all(joins);
-    await groups.joinGroup(join({ requiresKnownMemberId: true, groupId: NEW }));
-    await world.time.advance(700_000);
-    expect(groups.parkedCount).toBe(0);
-    expect((await groups.listGroups({ states: [], types: [] })).value).toEqual([]);
-    // One clean-up timer for each of the 50 partitions, which listing has loaded.
-    expect(world.time.pending).toBe(50);
   });
 });

@@ -118,6 +118,44 @@ describe("OffsetCommit and OffsetFetch", () => {
     });
   }
 
+  it("a commit that names a partition very often is answered in the time of its length", async () => {
+    const server = new GroupServer();
+    const many = (partitionIndex: (i: number) => number) =>
+      Array.from({ length: 100_000 }, (_, i) => partition(partitionIndex(i), ""));
+    const partitions = [...many(() => 0), ...many((i) => 5_000 + i)];
+    const answer = await server.commit(6, { groupId: "g", topics: [{ name: "t", partitions }] });
+    const codes = answer.topics[0].partitions.map((one) => one.errorCode);
+    expect(codes.length).toBe(200_000);
+    expect(new Set(codes.slice(0, 100_000))).toEqual(new Set([ErrorCode.NONE]));
+    expect(new Set(codes.slice(100_000))).toEqual(new Set([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]));
+  });
+
+  it("what is asked for twice is answered once", async () => {
+    const server = new GroupServer();
+    const metadata = "m".repeat(1_000);
+    await server.commit(2, { groupId: "g", topics: [{ name: "t", partitions: [partition(0, metadata)] }] });
+    const often = Array.from({ length: 1_000 }, () => 0);
+    const topics = [
+      { name: "t", partitionIndexes: often },
+      { name: "u", partitionIndexes: [0] },
+      { name: "t", partitionIndexes: [1, 0] },
+    ];
+    const expected = [
+      { name: "t", partitions: [{ committedOffset: 40, metadata }, { committedOffset: -1 }] },
+      { name: "u", partitions: [{ committedOffset: -1 }] },
+    ];
+    for (const version of [1, 7]) {
+      const answer = await server.fetch(version, { groupId: "g", topics });
+      expect(answer.topics).toMatchObject(expected);
+      expect(answer.topics[0].partitions.length).toBe(2);
+    }
+    const groups = Array.from({ length: 100 }, (_, i) => ({ groupId: "g", topics: i % 2 === 0 ? topics : null }));
+    const answer = await server.fetch(8, { groups });
+    expect(answer.groups.length).toBe(2);
+    expect(answer.groups[0].topics).toMatchObject(expected);
+    expect(answer.groups[1].topics).toMatchObject([{ name: "t", partitions: [{ committedOffset: 40 }] }]);
+  });
+
   it("an id of no topic gets its error, a deleted topic isn't shown by id", async () => {
     const server = new GroupServer();
     await server.commit(2, { groupId: "g", topics: [{ name: "t", partitions: [partition(0)] }] });

@@ -186,3 +186,16 @@ describe("groups for administrators", () => {
     });
   }
 });
+
+describe("DescribeGroups", () => {
+  it("describes a group once, however often it is named", async () => {
+    const server = new GroupServer();
+    await server.member();
+    const groups = Array.from({ length: 1_000 }, (_, i) => (i % 2 === 0 ? "g" : "nobody"));
+    const answer = await server.describe(5, { groups });
+    expect(answer.groups.map((group) => [group.groupId, group.groupState])).toEqual([
+      ["g", "Stable"],
+      ["nobody", "Dead"],
+    ]);
+  });
+});

@@ -21,12 +21,16 @@ function checkOwners(assignments: readonly AssignmentEvent[], report: Report): v
     for (const partition of event.partitions) {
       const key = `${event.group} ${event.generation} ${keyOf(partition)}`;
       const other = owners.get(key);
-      if (other !== undefined && other.memberId !== event.memberId) {
+      if (other !== undefined && ownerOf(other) !== ownerOf(event)) {
         report.add("two-owners", `group ${event.group}, generation ${event.generation}: ${keyOf(partition)} belongs to ${other.memberId} and to ${event.memberId}`);
       }
       owners.set(key, event);
     }
   }
+}
+
+function ownerOf({ memberId, instanceId }: AssignmentEvent): string {
+  return instanceId === null ? `member ${memberId}` : `instance ${instanceId}`;
 }
 
 /** Once a generation has its assignment, joins lead to it or a later one, and commits of older ones are refused. */

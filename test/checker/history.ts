@@ -25,6 +25,9 @@ interface Exchange {
   readonly completedMs: number | null;
 }
 
+/** An event that is written down when its request is sent, and completed when the answer comes. */
+export type Pending<Event> = { -readonly [Name in keyof Event]: Event[Name] };
+
 export interface PartitionOf {
   readonly topic: string;
   readonly partition: number;
@@ -45,7 +48,7 @@ export interface ProduceEvent extends Exchange, PartitionOf {
   readonly outcome: "acknowledged" | "refused" | "unknown";
   /** -1 where the answer didn't say. */
   readonly baseOffset: number;
-  /** Kafka's error code of the last answer. */
+  /** Kafka's error code of the last answer. 45 (OUT_OF_ORDER_SEQUENCE_NUMBER) only for a batch that was the next in order. */
   readonly errorCode: number;
 }
 
@@ -56,6 +59,7 @@ export interface FetchEvent extends Exchange, PartitionOf {
   readonly offset: number;
   readonly errorCode: number;
   readonly highWatermark: number;
+  /** -1 where the answer didn't say. */
   readonly logStartOffset: number;
   /** The offset behind the last batch of the answer; the offset asked for when there was none. */
   readonly nextOffset: number;
@@ -113,6 +117,8 @@ export interface AssignmentEvent extends Exchange {
   readonly type: "assignment";
   readonly group: string;
   readonly memberId: string;
+  /** A static member that comes back takes its own place in the same generation. */
+  readonly instanceId: string | null;
   readonly generation: number;
   readonly partitions: readonly PartitionOf[];
 }

@@ -145,7 +145,8 @@ export class SeenLog {
       this.#report.add("went-back", `${key}: high watermark ${event.highWatermark} for ${event.client} at ${event.invokedMs}, after ${end.what} (${end.value})`);
     }
     const start = this.#starts.before(event.invokedMs);
-    if (start !== null && (event.logStartOffset < start.value || event.offset < start.value)) {
+    const isBefore = (bound: number) => event.offset < bound || (event.logStartOffset >= 0 && event.logStartOffset < bound);
+    if (start !== null && isBefore(start.value)) {
       this.#report.add("deleted-came-back", `${key}: ${event.client} read from ${event.offset}, log start ${event.logStartOffset}, after ${start.what}`);
     }
     if (this.#report.options.noRetention === true && event.logStartOffset > this.deletedBefore) {

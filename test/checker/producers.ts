@@ -17,8 +17,8 @@ export function checkProducers(history: readonly HistoryEvent[], logs: ReadonlyM
     if (log === undefined) continue;
     checkRepeats(batch, log, report);
     checkWhole(batch, log, report);
-    if (batch.idempotent && batch.outcome === "refused" && batch.errorCode === OUT_OF_ORDER_SEQUENCE_NUMBER) {
-      report.add("sequence-refused", `${log.history.key}: ${batch.ids[0]} was in order and was refused as out of order`);
+    if (batch.idempotent && batch.errorCode === OUT_OF_ORDER_SEQUENCE_NUMBER) {
+      report.add("sequence-refused", `${log.history.key}: ${batch.ids[0]} was in its order and was called out of order`);
     }
     if (!batch.ordered) continue;
     const session = `${batch.session} ${log.history.key}`;

@@ -77,6 +77,38 @@ describe("a cluster", () => {
     expect([first.errorCode, second.errorCode]).toEqual([0, 36]);
   });
 
+  it("gives whoever is refused an image that holds what it was refused for", async () => {
+    const { broker, store } = await openCluster({ brokerIds: [1, 2] });
+    const [one, two] = [await broker(1), await broker(2)];
+    store.holdsBack = true;
+    const first = one.controller.createTopics([topic("a")]);
+    const seen: unknown[] = [];
+    const refused = [one, two].map(async (asker) => {
+      const [outcome] = await asker.controller.createTopics([topic("a")]);
+      seen.push([outcome.errorCode, asker.cluster.topicByName("a")?.name]);
+    });
+    const validated = two.controller.createTopics([topic("a")], { validateOnly: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual([]);
+    store.release();
+    await Promise.all([first, ...refused]);
+    expect(seen).toEqual([
+      [36, "a"],
+      [36, "a"],
+    ]);
+    expect((await validated)[0].errorCode).toBe(36);
+  });
+
+  it("tells nobody of a change that could not be stored", async () => {
+    const { broker, store } = await openCluster();
+    const one = await broker(1);
+    store.holdsBack = true;
+    const both = [one.controller.createTopics([topic("a")]), one.controller.createTopics([topic("a")])];
+    await new Promise((resolve) => setImmediate(resolve));
+    store.fail(new Error("the disk is full"));
+    expect((await Promise.allSettled(both)).map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
+  });
+
   it("gives the asker a newer image even when nothing changed", async () => {
     const { broker } = await openCluster({ brokerIds: [1, 2] });
     const [one, two] = [await broker(1), await broker(2)];

@@ -8,7 +8,7 @@ export class MemoryClusterStore implements ClusterStore {
   holdsBack = false;
   /** Set to make each write fail. */
   failure: Error | null = null;
-  #waiting: (() => void)[] = [];
+  #waiting: PromiseWithResolvers<void>[] = [];
 
   load() {
     return [...this.rows].map(([key, value]) => ({ key, value }));
@@ -20,11 +20,20 @@ export class MemoryClusterStore implements ClusterStore {
       if (value === null) this.rows.delete(key);
       else this.rows.set(key, value);
     }
-    if (this.holdsBack) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (!this.holdsBack) return;
+    const wait = Promise.withResolvers<void>();
+    this.#waiting.push(wait);
+    await wait.promise;
   }
 
   release(): void {
     this.holdsBack = false;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Lets the commits that were held back fail. */
+  fail(error: Error): void {
+    this.holdsBack = false;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }

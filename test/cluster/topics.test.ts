@@ -149,6 +149,18 @@ describe("creating topics", () => {
     expect(partitions.every(({ leaderEpoch, partitionEpoch }) => leaderEpoch === 0 && partitionEpoch === 0)).toBe(true);
   });
 
+  it("refuses twenty thousand large topics without placing them one by one", async () => {
+    // The arrays of 200 million partitions would outlast any test's time limit.
+    const { broker } = await openCluster();
+    const one = await broker(1);
+    for (const numPartitions of [10_000, 9_999]) {
+      const topics = Array.from({ length: 20_000 }, (_, i) => topic(`z${i}`, { numPartitions }));
+      const outcomes = await one.controller.createTopics(topics, { validateOnly: true });
+      const refused = outcomes.filter((outcome) => errorName(outcome.errorCode) === "POLICY_VIOLATION");
+      expect(refused).toHaveLength(numPartitions === 10_000 ? 20_000 : 19_999);
+    }
+  });
+
   it("refuses a whole request that creates too much, and more than a broker may hold", async () => {
     const { broker } = await openCluster({ brokerIds: [1, 2] });
     const one = await broker(1);
@@ -250,6 +262,18 @@ describe("adding partitions", () => {
     expect(after?.partitions).toHaveLength(error === "NONE" ? count : 2);
     expect(after?.partitions.slice(0, 2)).toEqual(before?.partitions);
     expect(after?.topicId).toBe(before?.topicId);
+  });
+
+  it("refuses to grow eight thousand topics too far without placing their partitions one by one", async () => {
+    const { broker } = await openCluster();
+    const one = await broker(1);
+    const names = Array.from({ length: 4_000 }, (_, i) => `z${i}`);
+    await one.controller.createTopics(names.map((name) => topic(name)));
+    await one.controller.createTopics(names.map((name) => topic(`${name}.more`)));
+    const all = one.cluster.image.topics.map(({ name }) => ({ name, count: 10_000, assignments: null }));
+    expect(all).toHaveLength(8_000);
+    const outcomes = await one.controller.createPartitions(all);
+    expect(new Set(outcomes.map((outcome) => errorName(outcome.errorCode)))).toEqual(new Set(["POLICY_VIOLATION"]));
   });
 
   it("goes on with the round of leaders", async () => {

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isRunning, type Kedge, runLauncher, startKedge, temporaryDir } from "./kedge.ts";
+import { residentBytes, treeOf } from "./process-tree.ts";
 
 const open: { stop(): unknown }[] = [];
 afterEach(async () => {
@@ -98,6 +99,31 @@ describe("npm start", () => {
     while (isRunning(kedge.launcherPid)) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await launcher.ended()).toBe(1);
     expect(kedge.output()).toContain("workerd ended by itself");
+  });
+
+  it.runIf(process.platform === "linux")("leaves no Node beside workerd, and idles in less than 100 MB", async () => {
+    const kedge = await start();
+    const tree = treeOf(kedge.launcherPid);
+    const programs = tree.map((pid) => basename(readlinkSync(`/proc/${pid}/exe`)));
+    expect(programs).toContain("workerd");
+    expect(programs).not.toContain("node");
+    expect(residentBytes(kedge.launcherPid)).toBeLessThan(100 * 1024 * 1024);
+    expect(await kedge.stop()).toBe(0);
+    expect(tree.filter(isRunning)).toEqual([]);
+  });
+
+  it("removes what a killed one could not", async () => {
+    const flags = ["--ephemeral", "--kafka-port", "0", "--http-port", "0"];
+    const ready = /data {3}(\S+) \(removed at the end\)[\s\S]*kedge ready/;
+    const killed = runLauncher(flags);
+    const [, leftDir] = await killed.outputMatching(ready);
+    killed.process.kill("SIGKILL");
+    await killed.ended;
+    expect(existsSync(leftDir as string)).toBe(true);
+    const next = runLauncher(flags);
+    open.push({ stop: () => next.process.kill("SIGTERM") && next.ended });
+    await next.outputMatching(ready);
+    expect(existsSync(leftDir as string)).toBe(false);
   });
 
   it("removes what was ephemeral", async () => {

@@ -11,7 +11,14 @@ interface HeldAppend {
 
 /** `__consumer_offsets` in memory. Appends commit at once, or when the test says so, or fail as it says. */
 export class MemoryCoordinatorLog implements CoordinatorLog {
+  /** What is committed and hasn't been trimmed, by partition. */
   readonly partitions = new Map<number, CoordinatorRecord[]>();
+  private readonly startOffsets = new Map<number, number>();
+  /** Appends that are held count: their offsets are given. */
+  private readonly endOffsets = new Map<number, number>();
+  /** Stands in for the outcome of every trim from now on. */
+  trimError: ErrorCode = ErrorCode.NONE;
+  trims = 0;
   readonly held: HeldAppend[] = [];
   appends = 0;
   replays = 0;
@@ -23,6 +30,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
 
   append(partitionIndex: number, records: readonly CoordinatorRecord[]): Promise<ErrorCode> {
     this.appends++;
+    this.endOffsets.set(partitionIndex, this.endOffset(partitionIndex) + records.length);
     if (!this.isHolding) {
       this.commit(partitionIndex, records);
       return Promise.resolve(ErrorCode.NONE);
@@ -37,6 +45,31 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     return this.replayError;
   }
 
+  endOffset(partitionIndex: number): number {
+    return this.endOffsets.get(partitionIndex) ?? 0;
+  }
+
+  trimBefore(partitionIndex: number, offset: number): Promise<ErrorCode> {
+    if (this.trimError !== ErrorCode.NONE) return Promise.resolve(this.trimError);
+    const startOffset = this.startOffsets.get(partitionIndex) ?? 0;
+    const records = this.partitions.get(partitionIndex) ?? [];
+    if (offset > startOffset + records.length) throw new Error(`offset ${offset} isn't committed yet`);
+    this.partitions.set(partitionIndex, records.slice(offset - startOffset));
+    this.startOffsets.set(partitionIndex, offset);
+    this.trims++;
+    return Promise.resolve(ErrorCode.NONE);
+  }
+
+  /** The log as a broker finds it that starts now. */
+  crashed(): MemoryCoordinatorLog {
+    const log = new MemoryCoordinatorLog();
+    for (const [partitionIndex, records] of this.partitions) {
+      log.commit(partitionIndex, records);
+      log.endOffsets.set(partitionIndex, records.length);
+    }
+    return log;
+  }
+
   /** Lets the oldest held append end. */
   release(errorCode: ErrorCode = ErrorCode.NONE): void {
     const next = this.held.shift();
@@ -46,19 +79,23 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   }
 
   private commit(partitionIndex: number, records: readonly CoordinatorRecord[]): void {
-    this.partitions.set(partitionIndex, [...(this.partitions.get(partitionIndex) ?? []), ...records]);
+    const committed = this.partitions.get(partitionIndex) ?? [];
+    committed.push(...records);
+    this.partitions.set(partitionIndex, committed);
   }
 }
 
 /** The surroundings of the group coordinators of broker 1, which leads every partition until the test takes one away. */
 export class GroupWorld implements GroupEnvironment {
-  readonly log = new MemoryCoordinatorLog();
+  log = new MemoryCoordinatorLog();
   /** Only `advance` fires timers. */
   readonly time = new ManualTime(-1);
   readonly clock = this.time;
   readonly timers = this.time;
   readonly random;
   partitionCount = 50;
+  /** Of `__consumer_offsets`. */
+  offsetsId: Uuid = "offsetsoffsetsoffsetsA";
   /** What `ensureOffsetsTopic` makes. */
   creatable = 50;
   readonly epochs = new Map<number, number | null>();
@@ -66,10 +103,18 @@ export class GroupWorld implements GroupEnvironment {
   private uuids = 0;
 
   constructor() {
-    const uuid = () => uuidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? ++this.uuids : 1)));
+    const uuid = () => {
+      this.uuids++;
+      const last = [1 + (this.uuids >> 8), this.uuids & 0xff];
+      return uuidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => last[i - 14] ?? 1));
+    };
     this.random = { uuid, below: () => 0 };
     this.topics.set("t", { topicId: uuid(), partitions: 3 });
     this.topics.set("u", { topicId: uuid(), partitions: 1 });
+  }
+
+  offsetsTopicId(): Uuid | undefined {
+    return this.partitionCount === 0 ? undefined : this.offsetsId;
   }
 
   offsetsPartitionCount(): number {

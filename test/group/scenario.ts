@@ -2,6 +2,7 @@ import { ZERO_UUID } from "#bytes/uuid.ts";
 import type { JoinGroupCommand } from "#group/classic/park.ts";
 import { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "#group/limits.ts";
+import type { TopicDirectory } from "#group/offsets.ts";
 import { readRecord } from "#group/stored.ts";
 import type { Decision, Reply } from "#group/turn.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
@@ -83,7 +84,7 @@ export class Scenario {
       const outcomes = this.take(this.machine.deleteGroups(groups, this.nowMs));
       for (const [index, group] of groups.entries()) this.say(`${group}: ${errorName(outcomes[index])}`);
     },
-    forget: ([topic]) => this.take(this.machine.forgetTopic(topic, this.nowMs)),
+    forget: ([topic]) => this.take(this.machine.forgetDeletedTopics(allTopicsBut(topic), this.nowMs)),
     advance: ([ms]) => this.advance(Number(ms)),
     timers: () => {
       for (const [key, deadlineMs] of [...this.machine.pendingTimers()].sort())
@@ -167,10 +168,12 @@ export class Scenario {
       const [topic, partitionIndex] = text.split("/");
       return { topic, topicId: options.topicid ?? ZERO_UUID, partitionIndexes: [Number(partitionIndex)] };
     });
-    for (const { topic, partitions } of this.machine.fetchOffsets(
-      options.group ?? "g",
-      asked.length === 0 ? null : asked,
-    )) {
+    const { group = "g" } = options;
+    const fetched =
+      asked.length === 0
+        ? this.machine.fetchAllOffsets(group, allTopicsBut())
+        : this.machine.fetchOffsets(group, asked);
+    for (const { topic, partitions } of fetched) {
       for (const { partitionIndex, offset, metadata } of partitions)
         this.say(`${topic}/${partitionIndex}@${offset} '${metadata}'`);
     }
@@ -245,6 +248,11 @@ export class Scenario {
   private say(line: string): void {
     this.output.push(line);
   }
+}
+
+/** A cluster that has every topic, without an id, but one. */
+function allTopicsBut(gone?: string): TopicDirectory {
+  return { topicName: () => undefined, topicId: (name) => (name === gone ? undefined : ZERO_UUID) };
 }
 
 /** `a:x,b:y` as pairs. */

@@ -52,7 +52,7 @@ function groupWith(groupId: string, { generationId, stateTimestampMs, members }:
   const group = new ClassicGroup(groupId, stateTimestampMs);
   group.generationId = generationId;
   group.protocolType = "consumer";
-  for (const [draft, assignment] of members) group.add(draft, "consumer", null).assignment = assignment;
+  for (const [draft, assignment] of members) group.assign(group.add(draft, "consumer", null), assignment);
   group.protocolName = members.length === 0 ? null : "range";
   group.state = members.length === 0 ? "Empty" : "Stable";
   return group;

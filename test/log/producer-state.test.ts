@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { MAX_LEADER_EPOCHS, MAX_PRODUCERS, PRODUCER_ID_EXPIRATION_MS } from "#log/limits.ts";
+import type { PartitionLog } from "#log/partition-log.ts";
+import { PartitionLogs } from "#log/partition-logs.ts";
 import { DEDUPLICATION_WINDOW, ProducerState } from "#log/producer-state.ts";
 import { decodeSnapshot, encodeSnapshot } from "#log/snapshot.ts";
 import { ErrorCode, errorName } from "#protocol/errors.ts";
 import { readBatchHeader } from "#records/batch.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
-import { append, batchOf, openLogs, TOPIC } from "./setup.ts";
+import { append, batchOf, compression, NOW_MS, OTHER_TOPIC, openLogs, TOPIC } from "./setup.ts";
 
 const MAX_SEQUENCE = 2 ** 31 - 1;
 
@@ -214,6 +216,24 @@ describe("idempotent producers", () => {
     expect(known()).toEqual([MAX_PRODUCERS]);
   });
 
+  it("never forgets a producer whose append isn't answered, nor one that came after it", () => {
+    const state = new ProducerState();
+    const write = (producerId: number) => {
+      const batch = batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence: 0, baseOffset: producerId });
+      state.replay(readBatchHeader(batch, 0), 0);
+    };
+    write(0);
+    state.answeredTo(1);
+    for (let producerId = 1; producerId <= MAX_PRODUCERS + 9; producerId++) write(producerId);
+    const known = () => [...state.entries()].map(({ producerId }) => producerId);
+    expect([known()[0], known().length]).toEqual([1, MAX_PRODUCERS + 9]);
+    state.answeredTo(5);
+    expect(state.forgetSilentSince(0, 100)).toBe(4);
+    expect(known()[0]).toBe(5);
+    state.expire(PRODUCER_ID_EXPIRATION_MS * 2);
+    expect(known()[0]).toBe(5);
+  });
+
   it("fits a full snapshot into a row", () => {
     const batches = Array.from({ length: DEDUPLICATION_WINDOW }, () => ({
       lastSequence: 1,
@@ -228,10 +248,72 @@ describe("idempotent producers", () => {
       nextSequence: 0,
       runningMaxTimestamp: 0,
       leaderEpochs: Array.from({ length: MAX_LEADER_EPOCHS }, (_, epoch) => ({ epoch, startOffset: epoch })),
-      producers: Array.from({ length: MAX_PRODUCERS }, (_, producerId) => ({ ...entry, producerId })),
+      producers: Array.from({ length: MAX_PRODUCERS + 5_000 }, (_, i) => ({ ...entry, producerId: i - 5_000 })),
     });
     // A row of a Durable Object takes 2 MB.
     expect(snapshot.length).toBeLessThan(1_900_000);
+    expect(decodeSnapshot(snapshot).producers).toHaveLength(MAX_PRODUCERS);
     expect(decodeSnapshot(snapshot).producers[MAX_PRODUCERS - 1]).toEqual({ ...entry, producerId: MAX_PRODUCERS - 1 });
+  });
+});
+
+describe("the producers of all partitions together", () => {
+  const limits = { maxProducers: 10, keptProducers: 6 };
+  const open = (store: MemoryLogStore) =>
+    new PartitionLogs({ store, compression, clock: { nowMs: () => NOW_MS }, producerLimits: limits });
+  const write = (log: PartitionLog, producerId: number, nowMs: number) =>
+    append(log, batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence: 0 }), { nowMs });
+  const known = (...logs: PartitionLog[]) => logs.map((log) => [...log.activeProducers].map((one) => one.producerId));
+
+  it("are bounded: those silent for longest go first, whatever their partition", async () => {
+    const logs = open(new MemoryLogStore());
+    const [one, two] = [logs.getOrCreate(TOPIC, 0), logs.getOrCreate(TOPIC, 1)];
+    for (let i = 0; i < 10; i++) {
+      write(i % 3 === 0 ? one : two, i, NOW_MS + i);
+      await logs.committed();
+    }
+    expect(known(one, two)).toEqual([
+      [0, 3, 6, 9],
+      [1, 2, 4, 5, 7, 8],
+    ]);
+    write(one, 10, NOW_MS + 10);
+    expect(known(one, two)).toEqual([
+      [6, 9, 10],
+      [5, 7, 8],
+    ]);
+    await logs.deleteTopic(TOPIC);
+    const other = logs.getOrCreate(OTHER_TOPIC, 0);
+    for (let i = 0; i < 10; i++) {
+      write(other, i, NOW_MS);
+      await logs.committed();
+    }
+    expect(known(other)[0]).toHaveLength(10);
+  });
+
+  it("stay as long as their appends aren't answered", async () => {
+    const store = new MemoryLogStore();
+    const logs = open(store);
+    const log = logs.getOrCreate(TOPIC, 0);
+    await logs.committed();
+    for (let i = 0; i < 30; i++) write(log, i, NOW_MS + i);
+    expect(known(log)[0]).toHaveLength(30);
+    for (let i = 0; i < 30; i++) expect(write(log, i, NOW_MS)).toMatchObject({ duplicate: true, baseOffset: i });
+    await logs.committed();
+    for (let i = 30; i < 40; i++) {
+      write(log, i, NOW_MS + i);
+      await logs.committed();
+    }
+    expect(known(log)[0].length).toBeLessThanOrEqual(10);
+    expect(known(log)[0]).toContain(39);
+  });
+
+  it("are bounded when they are read back, too", async () => {
+    const store = new MemoryLogStore();
+    const logs = open(store);
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (let i = 0; i < 30; i++) write(log, i, NOW_MS + i);
+    await logs.committed();
+    const again = open(store.reopened()).getOrCreate(TOPIC, 0);
+    expect(known(again)[0]).toEqual([24, 25, 26, 27, 28, 29]);
   });
 });

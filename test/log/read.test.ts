@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
-import { appendOne, join, openLogs, readValues, TOPIC } from "./setup.ts";
+import { appendOne, config, join, openLogs, readValues, TOPIC } from "./setup.ts";
 
 /** Ten batches of two records each, of equal size, in four rows. */
 async function filled(): Promise<{ log: PartitionLog; batchBytes: number }> {
@@ -20,6 +20,8 @@ async function filled(): Promise<{ log: PartitionLog; batchBytes: number }> {
 /** More than is joined with its neighbours; and a tail for three rows of it. */
 const LARGE = "x".repeat(20_000);
 const THREE_ROWS = { tailMaxBytes: 3 * 32_768, readRowsMaxBytes: 4096 };
+
+const LARGE_ALLOWED = { config: { ...config, maxMessageBytes: 4_000_000 } };
 
 interface Limits {
   readonly maxBytes?: number;
@@ -144,5 +146,42 @@ describe("reading a log", () => {
       buffers.push(read(log, i + 1).chunks[0].buffer);
     }
     expect(buffers).toContain(buffer);
+  });
+});
+
+describe("what a read would find", () => {
+  it("is known without reading, exactly where the log is in memory", async () => {
+    const logs = openLogs(new MemoryLogStore());
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (let i = 0; i < 12; i++) {
+      appendOne(log, { values: [`a${i}`, i === 7 ? "x".repeat(2_500_000) : LARGE] }, LARGE_ALLOWED);
+      if (i % 3 === 2) await logs.committed();
+    }
+    // Of what is staged nobody may see anything.
+    appendOne(log, { values: ["staged"] });
+    for (let from = 0; from <= log.logEndOffset; from++) {
+      const found = read(log, from, { maxBytes: Number.MAX_SAFE_INTEGER }).sizeInBytes;
+      for (const limit of [1, 20_000, 100_000, 1 << 24]) {
+        expect(log.bytesAvailable(from, limit), `from ${from} up to ${limit}`).toBe(Math.min(found, limit));
+      }
+    }
+  });
+
+  it("counts as enough where it isn't known, or where a read would be refused", async () => {
+    const store = new MemoryLogStore();
+    const logs = openLogs(store, THREE_ROWS);
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (let i = 0; i < 10; i++) {
+      appendOne(log, { values: [LARGE] });
+      await logs.committed();
+    }
+    expect(log.bytesAvailable(0, 1_000_000)).toBe(1_000_000);
+    expect(log.bytesAvailable(9, 1_000_000)).toBe(read(log, 9, { maxBytes: 1_000_000 }).sizeInBytes);
+    expect(log.bytesAvailable(10, 7)).toBe(0);
+    for (const refused of [11, -1]) expect(log.bytesAvailable(refused, 7)).toBe(Number.POSITIVE_INFINITY);
+    await logs.deleteTopic(TOPIC);
+    expect(log.bytesAvailable(10, 7)).toBe(Number.POSITIVE_INFINITY);
+    const again = openLogs(store.reopened()).getOrCreate(TOPIC, 0);
+    expect(again.bytesAvailable(0, 7)).toBe(0);
   });
 });

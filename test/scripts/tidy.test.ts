@@ -25,6 +25,10 @@ describe("tidy", () => {
     expect(messages("src/group/classic/join.ts", 'import { x } from "../../log/x.ts";\n')).toHaveLength(1);
     expect(messages("worker/index.ts", 'import { x } from "../src/log/x.ts";\n')).toHaveLength(1);
     expect(messages("src/log/x.ts", 'import { x } from "#log/y.ts";\n')).toHaveLength(1);
+    expect(messages("scripts/x.ts", 'const entry = `\nimport { x } from "../log/x.ts";\n`;\n')).toEqual([]);
+    expect(
+      messages("scripts/x.ts", 'const a = `\n`;\nimport { x } from "../log/x.ts";\nconst b = `\n`;\n'),
+    ).toHaveLength(1);
   });
 
   it("keeps packages and runtimes out of the core", () => {

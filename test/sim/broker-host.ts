@@ -222,11 +222,11 @@ class Instance implements Caller {
       if (isReading) return;
       isReading = true;
       for (let frame = inbox.shift(); frame !== undefined && this.isAlive; frame = inbox.shift()) {
-        connection.accept(frame);
+        if (!connection.admits(frame) && !(await connection.admit(frame))) return;
+        const busy = connection.accept(frame);
+        if (busy !== null) await busy;
         // As on a socket, the buffer is used again as soon as the frame was taken.
         frame.fill(0xee);
-        if (!connection.hasRoom) await connection.room();
-        if (connection.ended) return;
       }
       isReading = false;
     };

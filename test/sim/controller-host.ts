@@ -136,7 +136,10 @@ export class ControllerHost {
 
   async #carryOut(method: (typeof METHODS)[number], args: readonly unknown[]): Promise<unknown> {
     this.#cluster ??= this.#open();
-    const cluster = (await this.#cluster) as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
+    const cluster = (await this.#cluster) as unknown as Record<
+      string,
+      (...args: readonly unknown[]) => Promise<unknown>
+    >;
     return cluster[method](...args);
   }
 

@@ -6,6 +6,7 @@ import type {
   PartitionEntry,
   PartitionRecord,
   RowHead,
+  RowLimits,
 } from "#ports/log-store.ts";
 
 /** What lies in the tables of one broker. Rows stand in the order of their sequences. */
@@ -29,7 +30,8 @@ export class LogTables {
     for (const record of commit.partitions) this.records.set(record.number, record);
     for (const { partitionNumber, ...row } of commit.rows) {
       const rows = this.rows.get(partitionNumber) ?? new Map<number, LogRow>();
-      if (rows.has(row.sequence)) throw new Error(`row ${row.sequence} of partition ${partitionNumber} is there already`);
+      if (rows.has(row.sequence))
+        throw new Error(`row ${row.sequence} of partition ${partitionNumber} is there already`);
       this.rows.set(partitionNumber, rows.set(row.sequence, row));
     }
     for (const { partitionNumber, fromSequence, endSequence } of commit.deletedRows) {
@@ -68,9 +70,14 @@ export class SimLogStore implements LogStore {
     return record.snapshot.slice();
   }
 
-  nextSequence(partitionNumber: number, fromSequence: number): number {
-    let next = fromSequence;
-    for (const sequence of this.#rows(partitionNumber).keys()) next = Math.max(next, sequence + 1);
+  firstSequence(partitionNumber: number, otherwise: number): number {
+    for (const sequence of this.#rowsOf(partitionNumber).keys()) return sequence;
+    return otherwise;
+  }
+
+  nextSequence(partitionNumber: number, otherwise: number): number {
+    let next = otherwise;
+    for (const sequence of this.#rowsOf(partitionNumber).keys()) next = sequence + 1;
     return next;
   }
 
@@ -81,7 +88,7 @@ export class SimLogStore implements LogStore {
 
   indexes(partitionNumber: number, fromSequence: number, limit: number): IndexedRow[] {
     const found: IndexedRow[] = [];
-    for (const row of this.#rows(partitionNumber).values()) {
+    for (const row of this.#rowsOf(partitionNumber).values()) {
       if (found.length === limit) break;
       if (row.sequence < fromSequence) continue;
       found.push({ ...this.head(partitionNumber, row.sequence), index: row.index.slice() });
@@ -89,13 +96,21 @@ export class SimLogStore implements LogStore {
     return found;
   }
 
-  row(partitionNumber: number, sequence: number): LogRow {
-    const row = this.#row(partitionNumber, sequence);
-    return { ...row, index: row.index.slice(), bytes: row.bytes.slice() };
+  rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
+    const stored = this.#rowsOf(partitionNumber);
+    const rows: LogRow[] = [];
+    let sizeInBytes = 0;
+    for (let sequence = fromSequence; rows.length < maxRows; sequence++) {
+      if (rows.length > 0 && (sizeInBytes >= maxBytes || !stored.has(sequence))) break;
+      const row = this.#row(partitionNumber, sequence);
+      rows.push({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
+      sizeInBytes += row.bytes.length;
+    }
+    return rows;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
-    for (const row of this.#rows(partitionNumber).values()) {
+    for (const row of this.#rowsOf(partitionNumber).values()) {
       if (row.sequence >= fromSequence && row.maxTimestamp >= timestamp) return row.sequence;
     }
     return -1;
@@ -103,7 +118,7 @@ export class SimLogStore implements LogStore {
 
   maxTimestamp(partitionNumber: number, fromSequence: number, endSequence: number): number {
     let max = -1;
-    for (const row of this.#rows(partitionNumber).values()) {
+    for (const row of this.#rowsOf(partitionNumber).values()) {
       if (row.sequence >= fromSequence && row.sequence < endSequence) max = Math.max(max, row.maxTimestamp);
     }
     return max;
@@ -125,12 +140,12 @@ export class SimLogStore implements LogStore {
     return this.#view;
   }
 
-  #rows(partitionNumber: number): ReadonlyMap<number, LogRow> {
+  #rowsOf(partitionNumber: number): ReadonlyMap<number, LogRow> {
     return this.#tables.rows.get(partitionNumber) ?? NO_ROWS;
   }
 
   #row(partitionNumber: number, sequence: number): LogRow {
-    const row = this.#rows(partitionNumber).get(sequence);
+    const row = this.#rowsOf(partitionNumber).get(sequence);
     if (row === undefined) throw new Error(`row ${sequence} of partition ${partitionNumber} isn't stored`);
     return row;
   }

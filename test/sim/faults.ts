@@ -1,20 +1,59 @@
 /** What goes wrong, and when. Plain data: a workload can be printed, shrunk and run again. */
 export type Fault =
   /** The broker dies. Its clients see resets, or nothing at all. */
-  | { readonly kind: "crash"; readonly atMs: number; readonly broker: number; readonly downMs: number; readonly isSilent: boolean }
+  | {
+      readonly kind: "crash";
+      readonly atMs: number;
+      readonly broker: number;
+      readonly downMs: number;
+      readonly isSilent: boolean;
+    }
   /**
    * The platform starts the broker's object a second time. The old one keeps its connections for a while and answers from memory; it can't
    * commit any more, and its storage reads fail or are as old as its memory.
    */
-  | { readonly kind: "double-start"; readonly atMs: number; readonly broker: number; readonly forMs: number; readonly failsReads: boolean }
-  | { readonly kind: "slow-disk"; readonly atMs: number; readonly broker: number; readonly forMs: number; readonly byMs: number }
+  | {
+      readonly kind: "double-start";
+      readonly atMs: number;
+      readonly broker: number;
+      readonly forMs: number;
+      readonly failsReads: boolean;
+    }
+  | {
+      readonly kind: "slow-disk";
+      readonly atMs: number;
+      readonly broker: number;
+      readonly forMs: number;
+      readonly byMs: number;
+    }
   /** Every commit fails: a disk that is full, or gone. Some of them have come to be all the same. */
   | { readonly kind: "failing-disk"; readonly atMs: number; readonly broker: number; readonly forMs: number }
   | { readonly kind: "clock-jump"; readonly atMs: number; readonly broker: number; readonly byMs: number }
   | { readonly kind: "reset"; readonly atMs: number; readonly client: string; readonly broker: number }
   | { readonly kind: "half-open"; readonly atMs: number; readonly client: string; readonly broker: number }
-  | { readonly kind: "partition"; readonly atMs: number; readonly client: string; readonly broker: number; readonly forMs: number }
-  | { readonly kind: "slow-link"; readonly atMs: number; readonly client: string; readonly broker: number; readonly forMs: number; readonly byMs: number }
+  /** What is under way on a connection arrives late, after what the client sends on its next one. */
+  | {
+      readonly kind: "stall";
+      readonly atMs: number;
+      readonly client: string;
+      readonly broker: number;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: "partition";
+      readonly atMs: number;
+      readonly client: string;
+      readonly broker: number;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: "slow-link";
+      readonly atMs: number;
+      readonly client: string;
+      readonly broker: number;
+      readonly forMs: number;
+      readonly byMs: number;
+    }
   | { readonly kind: "controller-crash"; readonly atMs: number; readonly downMs: number }
   /** Calls between the broker and the controller fail, in both directions. */
   | { readonly kind: "controller-cut"; readonly atMs: number; readonly broker: number; readonly forMs: number }

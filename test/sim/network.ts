@@ -1,5 +1,5 @@
-import type { Process } from "./process.ts";
 import { Prng } from "./prng.ts";
+import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What a broker does with a connection that reached it. */
@@ -136,7 +136,9 @@ class Pipe {
     network.scheduler.at(delayMs, `${this.#label}${what}`, () => {
       const { link } = this.#wire;
       if (this.#wire.isForgotten || this.#wire.isSilent) return;
-      if (network.isHeld(link)) return this.#pumpAfter(link.heldUntilMs - network.scheduler.nowMs, what);
+      const heldUntilMs = Math.max(link.heldUntilMs, this.#wire.stalledUntilMs);
+      const waitMs = heldUntilMs - network.scheduler.nowMs;
+      if (waitMs > 0) return this.#pumpAfter(waitMs, what);
       this.#packets.shift()?.deliver();
     });
   }
@@ -161,6 +163,8 @@ export class Wire {
   /** Nothing passes any more and nobody is told: a cable that was pulled. */
   isSilent = false;
   isForgotten = false;
+  /** Until then nothing passes on this connection, while others overtake it. */
+  stalledUntilMs = 0;
   readonly #callbacks: ClientCallbacks;
   readonly #toServer: Pipe;
   readonly #toClient: Pipe;
@@ -226,7 +230,9 @@ export class Wire {
     this.forget();
     const { scheduler } = this.network;
     const { random } = this.link;
-    scheduler.at(random.exponential(5), `reset ${this.process.name} ${this.brokerId} #${this.id}`, () => this.#endClient());
+    scheduler.at(random.exponential(5), `reset ${this.process.name} ${this.brokerId} #${this.id}`, () =>
+      this.#endClient(),
+    );
     scheduler.at(random.exponential(5), "", () => this.#endServer());
   }
 

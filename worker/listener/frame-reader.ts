@@ -61,7 +61,8 @@ export class FrameReader {
     this.#end += value.byteLength;
     const doubled = this.#buffer.byteLength * 2;
     // There is more to come: a larger buffer is faster, where there is room for one.
-    if (value.byteLength === room && doubled <= this.#idleBytes() && this.#budget.take(doubled / 2)) this.#move(doubled);
+    if (value.byteLength === room && doubled <= this.#idleBytes() && this.#budget.take(doubled / 2))
+      this.#move(doubled);
     return true;
   }
 

@@ -89,11 +89,23 @@ async function readOrPark(
   if (request.maxWaitMs <= 0 || targets.length === 0) return reads;
   const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
   while (!isEnough(reads, request.minBytes)) {
-    const logs = reads.flatMap((read) => (read.log === null ? [] : [read.log]));
-    if (!(await broker.parkFetch(logs, deadlineMs, peer))) break;
+    const parked = reads;
+    const logs = parked.flatMap((read) => (read.log === null ? [] : [read.log]));
+    const isSatisfied = () => bytesAvailable(parked, limits) >= Math.min(request.minBytes, limits.maxBytes);
+    const isOver = !(await broker.parkFetch(logs, deadlineMs, peer, isSatisfied));
+    // At the deadline the client gets what there is, which may be more than there was when it began to wait.
     reads = readPartitions(broker, targets, limits);
+    if (isOver) break;
   }
   return reads;
+}
+
+/** What a read would find, without reading: asked at every commit for every fetch that waits. */
+function bytesAvailable(reads: readonly PartitionRead[], limits: FetchLimits): number {
+  return reads.reduce((sum, { log, target }) => {
+    if (log === null) return sum;
+    return sum + log.bytesAvailable(target.fetchOffset, Math.min(target.maxBytes, limits.maxBytes));
+  }, 0);
 }
 
 /**

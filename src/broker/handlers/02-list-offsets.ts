@@ -3,8 +3,10 @@
  *
  * Latest is the high watermark (the last stable offset with isolation level read_committed), earliest the log start
  * offset, -3 the first record that has the largest timestamp. Nothing is tiered yet, so earliest local is earliest,
- * and there is neither a latest tiered offset nor one that waits for its upload: -1.
+ * and there is neither a latest tiered offset nor one that waits for its upload: -1. Departure from Kafka: searches by time open
+ * a bounded number of bytes; the partitions behind the bound are told to ask again (OFFSET_NOT_AVAILABLE).
  */
+import { LookupBudget } from "#log/offsets-for-times.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import type { TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -30,6 +32,7 @@ const FIRST_VERSION: ReadonlyMap<number, number> = new Map([
   [EARLIEST_PENDING_UPLOAD, 11],
 ]);
 
+const FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE = 5;
 const READ_COMMITTED = 1;
 const NOT_FOUND = { timestamp: -1, offset: -1, leaderEpoch: -1 };
 
@@ -41,16 +44,20 @@ export const listOffsets = handler({
   min: 1,
   max: 11,
   handle({ broker, apiVersion }, request) {
-    const committedOnly = request.isolationLevel === READ_COMMITTED;
+    const asking = {
+      apiVersion,
+      committedOnly: request.isolationLevel === READ_COMMITTED,
+      budget: new LookupBudget(),
+    };
     return {
-      topics: request.topics.map(({ name, partitions }) => {
+      topics: [...questionsByTopic(request)].map(([name, questions]) => {
         const topic = broker.cluster.topicByName(name);
         return {
           name,
-          partitions: [...questionsByPartition(partitions)].map(([partitionIndex, question]) =>
+          partitions: [...questions].map(([partitionIndex, question]) =>
             question === TWICE
               ? { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
-              : answer(broker, topic, question, { apiVersion, committedOnly }),
+              : answer(broker, topic, question, asking),
           ),
         };
       }),
@@ -60,18 +67,23 @@ export const listOffsets = handler({
 
 const TWICE = Symbol("asked for twice");
 
-/** A partition that is asked for twice is refused, in one answer. */
-function questionsByPartition(partitions: readonly PartitionQuestion[]): Map<number, PartitionQuestion | typeof TWICE> {
-  const questions = new Map<number, PartitionQuestion | typeof TWICE>();
-  for (const question of partitions) {
-    questions.set(question.partitionIndex, questions.has(question.partitionIndex) ? TWICE : question);
+/** A partition that is asked for twice, in whatever entries of the request, is refused in one answer, as in Kafka. */
+function questionsByTopic({ topics }: ListOffsetsRequest): Map<string, Map<number, PartitionQuestion | typeof TWICE>> {
+  const byTopic = new Map<string, Map<number, PartitionQuestion | typeof TWICE>>();
+  for (const { name, partitions } of topics) {
+    const questions = byTopic.get(name) ?? new Map<number, PartitionQuestion | typeof TWICE>();
+    for (const question of partitions) {
+      questions.set(question.partitionIndex, questions.has(question.partitionIndex) ? TWICE : question);
+    }
+    byTopic.set(name, questions);
   }
-  return questions;
+  return byTopic;
 }
 
 interface Asking {
   readonly apiVersion: number;
   readonly committedOnly: boolean;
+  readonly budget: LookupBudget;
 }
 
 function answer(broker: Broker, topic: TopicImage | undefined, question: PartitionQuestion, asking: Asking) {
@@ -84,10 +96,15 @@ function answer(broker: Broker, topic: TopicImage | undefined, question: Partiti
   if (timestamp < 0 && asking.apiVersion < (FIRST_VERSION.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
     return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
   }
-  return { partitionIndex, errorCode, ...find(log, timestamp, asking.committedOnly) };
+  const isSearch = timestamp >= 0 || timestamp === MAX_TIMESTAMP;
+  if (isSearch && asking.budget.isSpent) {
+    const isOld = asking.apiVersion < FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE;
+    return { partitionIndex, errorCode: isOld ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.OFFSET_NOT_AVAILABLE };
+  }
+  return { partitionIndex, errorCode, ...find(log, timestamp, asking) };
 }
 
-function find(log: PartitionLog, timestamp: number, committedOnly: boolean) {
+function find(log: PartitionLog, timestamp: number, { committedOnly, budget }: Asking) {
   const end = committedOnly ? log.lastStableOffset : log.highWatermark;
   switch (timestamp) {
     case LATEST:
@@ -100,7 +117,9 @@ function find(log: PartitionLog, timestamp: number, committedOnly: boolean) {
       return NOT_FOUND;
     default: {
       const found =
-        timestamp === MAX_TIMESTAMP ? log.offsetOfMaxTimestamp(end) : log.offsetForTimestamp(timestamp, end);
+        timestamp === MAX_TIMESTAMP
+          ? log.offsetOfMaxTimestamp(end, budget)
+          : log.offsetForTimestamp(timestamp, end, budget);
       if (found === null) return NOT_FOUND;
       return { timestamp: found.timestampMs, offset: found.offset, leaderEpoch: found.leaderEpoch };
     }

@@ -101,7 +101,10 @@ async function prepare(
     const { image } = broker.cluster;
     const topics = unknown.map((name) => autoCreatedTopic(image, broker.brokerId, name));
     const outcomes = await broker.controller.createTopics(topics);
-    return new Map(outcomes.map(({ name, errorCode }) => [name, errorCode]));
+    // Somebody else was faster: the topic is there, which is all that was wanted.
+    const failures = outcomes.filter(({ errorCode }) => errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS);
+    if (failures.length < outcomes.length && unknown.some(isUnknown)) await broker.controller.refresh();
+    return new Map(failures.map(({ name, errorCode }) => [name, errorCode]));
   }
   const isAnyUnknown = unknown.length > 0 || ids.some((id) => broker.cluster.topicById(id) === undefined);
   if (isAnyUnknown) await broker.controller.refresh();

@@ -50,12 +50,14 @@ export const offsetCommit = handler({
       retentionTimeMs: request.retentionTimeMs,
       topics: known,
     });
-    const outcomes = new Map(known.map((topic, index) => [topic, outcomesByPartition(reply.outcomes?.[index] ?? [])]));
-    return answer((topic, partitionIndex) => {
-      const isKnown = topic.partitions.some((partition) => partition.partitionIndex === partitionIndex);
-      if (!isKnown) return unknownError(topic);
-      return outcomes.get(topic)?.get(partitionIndex) ?? reply.errorCode;
-    });
+    const outcomes = new Map(
+      known.map((topic, index) => {
+        const outcomesOfTopic = reply.outcomes?.[index];
+        const errorOf = (at: number) => outcomesOfTopic?.[at].errorCode ?? reply.errorCode;
+        return [topic, new Map(topic.partitions.map(({ partitionIndex }, at) => [partitionIndex, errorOf(at)]))];
+      }),
+    );
+    return answer((topic, partitionIndex) => outcomes.get(topic)?.get(partitionIndex) ?? unknownError(topic));
   },
 });
 
@@ -74,10 +76,4 @@ function existing(environment: GroupEnvironment, topic: RequestTopic, name: stri
       metadata: partition.committedMetadata,
     })),
   };
-}
-
-function outcomesByPartition(
-  outcomes: readonly { readonly partitionIndex: number; readonly errorCode: ErrorCode }[],
-): ReadonlyMap<number, ErrorCode> {
-  return new Map(outcomes.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode]));
 }

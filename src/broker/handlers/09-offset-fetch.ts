@@ -1,7 +1,11 @@
 // OffsetFetch (9), versions 1-10. What a group has committed: for the named partitions, or for all of them with null topics (2+); several
 // groups at once from version 8 on, topics by id from version 10 on. Offset -1 where nothing was committed. `requireStable` is accepted:
 // without transactions every committed offset is stable.
-// Departures from Kafka: an offset that was committed to a topic of the same name which has been deleted since isn't shown in any version.
+// Departures from Kafka: an offset that was committed for another topic of the same name, deleted since, isn't shown in any version (Kafka
+// forgets such offsets in the background); only commits with a retention of their own (OffsetCommit 2-4) are stored without a topic id, so
+// theirs are told by the name alone after a restart. What is asked for twice is answered once: a group with named topics and the same
+// group with null topics are two things, partitions named in several places are one. So an answer is never larger than what is stored
+// and what was asked together.
 
 import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
 import type { FetchedTopic } from "#group/offsets.ts";
@@ -49,19 +53,59 @@ export const offsetFetch = handler({
     if (apiVersion >= FIRST_VERSION_WITH_GROUPS) {
       const usesIds = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
       const answers = await Promise.all(
-        request.groups.map(async ({ groupId, topics }) => ({
+        distinctGroups(request.groups).map(async ({ groupId, topics }) => ({
           groupId,
           ...(await fetchGroup(groups, groupId, topics, usesIds)),
         })),
       );
       return { groups: answers };
     }
-    const answer = await fetchGroup(groups, request.groupId, request.topics, false);
+    const topics = request.topics === null ? null : distinctTopics(request.topics);
+    const answer = await fetchGroup(groups, request.groupId, topics, false);
     if (apiVersion >= FIRST_VERSION_WITH_TOP_LEVEL_ERROR || answer.errorCode === ErrorCode.NONE) return answer;
     // Version 1 has no place for an error but the partitions.
-    return { topics: (request.topics ?? []).map((topic) => withoutOffsets(topic, answer.errorCode)) };
+    return { topics: (topics ?? []).map((topic) => withoutOffsets(topic, answer.errorCode)) };
   },
 });
+
+interface AskedGroup {
+  readonly groupId: string;
+  readonly topics: readonly AskedTopic[] | null;
+}
+
+/** Each group once for all that is asked of it by name, and once for everything; in the order in which they were first named. */
+function distinctGroups(groups: readonly AskedGroup[]): AskedGroup[] {
+  const named = new Map<string, AskedTopic[]>();
+  const whole = new Set<string>();
+  const distinct: AskedGroup[] = [];
+  for (const { groupId, topics } of groups) {
+    if (topics === null) {
+      if (!whole.has(groupId)) distinct.push({ groupId, topics });
+      whole.add(groupId);
+      continue;
+    }
+    const before = named.get(groupId);
+    const own = before ?? [];
+    for (const topic of topics) own.push(topic);
+    if (before !== undefined) continue;
+    named.set(groupId, own);
+    distinct.push({ groupId, topics: own });
+  }
+  return distinct.map(({ groupId, topics }) => ({ groupId, topics: topics === null ? null : distinctTopics(topics) }));
+}
+
+/** Each topic and each of its partitions once, in the order in which they were first named. */
+function distinctTopics(topics: readonly AskedTopic[]): AskedTopic[] {
+  const distinct = new Map<string, { readonly topic: AskedTopic; readonly indexes: Set<number> }>();
+  for (const topic of topics) {
+    // One of the two is always empty.
+    const key = `${topic.name} ${topic.topicId ?? ZERO_UUID}`;
+    const known = distinct.get(key) ?? { topic, indexes: new Set<number>() };
+    for (const partitionIndex of topic.partitionIndexes) known.indexes.add(partitionIndex);
+    distinct.set(key, known);
+  }
+  return [...distinct.values()].map(({ topic, indexes }) => ({ ...topic, partitionIndexes: [...indexes] }));
+}
 
 async function fetchGroup(
   groups: GroupCoordinators,

@@ -2,7 +2,8 @@
 // Version 4+ gives a new dynamic member its id first (MEMBER_ID_REQUIRED), 5+ knows static members, 9+ can tell a returning static leader
 // to leave the assignment as it is.
 // Departures from Kafka: a join that is refused creates no group; a second join of one member answers the first one (REBALANCE_IN_PROGRESS);
-// limits on names, protocols and metadata (INVALID_REQUEST), on members (GROUP_MAX_SIZE_REACHED) and on groups (POLICY_VIOLATION);
+// limits on names, protocols and metadata (INVALID_REQUEST), on members, on ids that were given out and on what the members of all groups
+// hold together (GROUP_MAX_SIZE_REACHED), and on groups (POLICY_VIOLATION);
 // `group.initial.rebalance.delay.ms` is 0 by default.
 
 import { JoinGroupRequest, JoinGroupResponse } from "#protocol/messages/11-join-group.ts";

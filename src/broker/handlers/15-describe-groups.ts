@@ -1,6 +1,7 @@
 // DescribeGroups (15), versions 0-6. Classic groups with their members; a group that isn't there is Dead, from version 6 on with
 // GROUP_ID_NOT_FOUND and a sentence.
-// Departures from Kafka: the answer keeps the order of the request.
+// Departures from Kafka: the answer keeps the order of the request, and a group that is named twice is answered once: an answer is never
+// larger than what there is to describe.
 
 import { DEAD_STATE } from "#group/classic/group.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -20,7 +21,7 @@ export const describeGroups = handler({
     const operations = (groupId: string) =>
       includeAuthorizedOperations ? groupOperations(context, groupId) : NOT_ASKED;
     const described = await Promise.all(
-      groups.map(async (groupId) => {
+      [...new Set(groups)].map(async (groupId) => {
         const result = await broker.groups.describeGroup(groupId);
         if (result.errorCode === ErrorCode.NONE) return { ...result.value, authorizedOperations: operations(groupId) };
         if (result.errorCode !== ErrorCode.GROUP_ID_NOT_FOUND) return { groupId, errorCode: result.errorCode };

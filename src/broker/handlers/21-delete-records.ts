@@ -20,14 +20,25 @@ export const deleteRecords = handler({
   min: 0,
   max: 2,
   async handle({ broker }, request) {
-    const topics = request.topics.map(({ name, partitions }) => {
+    const topics = [...deletionsByTopic(request)].map(([name, deletions]) => {
       const topic = broker.cluster.topicByName(name);
-      return { name, partitions: partitions.map((deletion) => deleteFrom(broker, topic, deletion)) };
+      return { name, partitions: [...deletions.values()].map((deletion) => deleteFrom(broker, topic, deletion)) };
     });
     await broker.committed();
     return { topics };
   },
 });
+
+/** By topic and partition; the last one that names a partition holds, as in Kafka. */
+function deletionsByTopic(request: DeleteRecordsRequest): Map<string, Map<number, Deletion>> {
+  const byTopic = new Map<string, Map<number, Deletion>>();
+  for (const { name, partitions } of request.topics) {
+    const deletions = byTopic.get(name) ?? new Map<number, Deletion>();
+    for (const deletion of partitions) deletions.set(deletion.partitionIndex, deletion);
+    byTopic.set(name, deletions);
+  }
+  return byTopic;
+}
 
 function deleteFrom(broker: Broker, topic: TopicImage | undefined, { partitionIndex, offset }: Deletion) {
   const refused = (errorCode: ErrorCode) => ({ partitionIndex, errorCode, lowWatermark: NO_OFFSET });

@@ -2,11 +2,12 @@
  * DescribeConfigs, 1–4: the configs of topics and of this broker, with where each value comes from.
  *
  * A broker answers for itself; with an empty name, for the defaults that were set for all brokers. There are no loggers and
- * no client metrics subscriptions, so these lists are empty. Departure from Kafka: groups have no configs yet (INVALID_REQUEST).
+ * no client metrics subscriptions, so these lists are empty. Departures from Kafka: groups have no configs yet (INVALID_REQUEST), a
+ * resource that is named twice is described once, and an answer that would grow too large refuses the resources behind the limit.
  */
 import { brokerIdOf } from "#cluster/alter-configs.ts";
 import { BROKER_CONFIGS } from "#cluster/broker-configs.ts";
-import { CONFIG_TYPE_ID } from "#cluster/config-definition.ts";
+import { CONFIG_TYPE_ID, type ConfigDefinition } from "#cluster/config-definition.ts";
 import { quoted } from "#cluster/limits.ts";
 import {
   ConfigSource,
@@ -26,8 +27,12 @@ import { handler } from "../handler.ts";
 type Resource = DescribeConfigsRequest["resources"][number];
 type Config = DescribeConfigsResponse["results"][number]["configs"][number];
 
-/** Four thousand topics with all their configs; a short request could otherwise ask for gigabytes. */
+/**
+ * Four thousand topics with all their configs, some fifty bytes each; a short request could otherwise ask for gigabytes. Synonyms
+ * count as configs, and documentation as two.
+ */
 const MAX_CONFIGS_PER_ANSWER = 150_000;
+const CONFIGS_PER_DOCUMENTATION = 2;
 
 /** What a resource has, or why it can't be described. */
 type Described =
@@ -43,21 +48,38 @@ export const describeConfigs = handler({
     if (request.resources.some((resource) => isUnknownTopic(broker, resource))) await broker.controller.refresh();
     let room = MAX_CONFIGS_PER_ANSWER;
     return {
-      results: request.resources.map((resource) => {
+      results: distinct(request.resources).map((resource) => {
         const { resourceType, resourceName } = resource;
         const described =
           room > 0 ? describe(broker, resource) : invalid("The answer is full: ask for fewer resources.");
         if ("errorCode" in described) return { ...described, resourceType, resourceName, configs: [] };
-        const wanted = new Set(resource.configurationKeys ?? []);
-        const chosen = described.configs.filter(({ definition }) => wanted.size === 0 || wanted.has(definition.name));
-        const configs = chosen.map((config) => entry(resourceType, config, request));
-        // One that has no config to show takes room, too.
-        room -= Math.max(1, configs.length);
+        const configs = described.configs.map((config) => entry(resourceType, config, request));
+        for (const { synonyms } of configs) {
+          room -= 1 + synonyms.length + (request.includeDocumentation ? CONFIGS_PER_DOCUMENTATION : 0);
+        }
         return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName, configs };
       }),
     };
   },
 });
+
+function distinct(resources: readonly Resource[]): Resource[] {
+  const byKey = new Map<string, Resource>();
+  for (const resource of resources) {
+    const key = `${resource.resourceType}/${resource.resourceName}`;
+    if (!byKey.has(key)) byKey.set(key, resource);
+  }
+  return [...byKey.values()];
+}
+
+/** The configs that the client wants to see, looked up before anything is resolved. */
+function wanted(
+  definitions: readonly ConfigDefinition[],
+  { configurationKeys }: Resource,
+): readonly ConfigDefinition[] {
+  const keys = new Set(configurationKeys ?? []);
+  return keys.size === 0 ? definitions : definitions.filter(({ name }) => keys.has(name));
+}
 
 function isUnknownTopic(broker: Broker, { resourceType, resourceName }: Resource): boolean {
   return resourceType === ConfigResourceType.TOPIC && broker.cluster.topicByName(resourceName) === undefined;
@@ -67,9 +89,11 @@ function describe(broker: Broker, resource: Resource): Described {
   const { resourceType, resourceName } = resource;
   switch (resourceType) {
     case ConfigResourceType.TOPIC:
-      return describeTopic(broker, resourceName);
+      return describeTopic(broker, resource);
     case ConfigResourceType.BROKER:
-      return resourceName === "" ? { configs: defaultsForAllBrokers(broker) } : describeBroker(broker, resourceName);
+      return resourceName === ""
+        ? { configs: defaultsForAllBrokers(broker, resource) }
+        : describeBroker(broker, resource);
     case ConfigResourceType.BROKER_LOGGER:
       return brokerIdOf(resourceName) === broker.brokerId ? { configs: [] } : notThisBroker(broker, resourceName);
     case ConfigResourceType.CLIENT_METRICS:
@@ -79,27 +103,33 @@ function describe(broker: Broker, resource: Resource): Described {
   }
 }
 
-function describeTopic(broker: Broker, name: string): Described {
+function describeTopic(broker: Broker, resource: Resource): Described {
+  const name = resource.resourceName;
   const problem = topicNameProblem(name);
   if (problem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: problem };
   const topic = broker.cluster.topicByName(name);
   if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null };
   const { image } = broker.cluster;
   return {
-    configs: TOPIC_CONFIGS.map((config) => resolveTopicConfig(image, broker.brokerId, topic.configs, config.name)),
+    configs: wanted(TOPIC_CONFIGS, resource).map((config) =>
+      resolveTopicConfig(image, broker.brokerId, topic.configs, config.name),
+    ),
   };
 }
 
-function describeBroker(broker: Broker, name: string): Described {
+function describeBroker(broker: Broker, resource: Resource): Described {
+  const name = resource.resourceName;
   if (brokerIdOf(name) !== broker.brokerId) return notThisBroker(broker, name);
   const { image } = broker.cluster;
-  return { configs: BROKER_CONFIGS.map((config) => resolveBrokerConfig(image, broker.brokerId, config.name)) };
+  return {
+    configs: wanted(BROKER_CONFIGS, resource).map((config) => resolveBrokerConfig(image, broker.brokerId, config.name)),
+  };
 }
 
 /** Only what was set for all brokers, and only that layer of it. */
-function defaultsForAllBrokers(broker: Broker): ResolvedConfig[] {
+function defaultsForAllBrokers(broker: Broker, resource: Resource): ResolvedConfig[] {
   const { image } = broker.cluster;
-  return BROKER_CONFIGS.flatMap((definition): ResolvedConfig[] => {
+  return wanted(BROKER_CONFIGS, resource).flatMap((definition): ResolvedConfig[] => {
     const value = ownValue(image.defaultBrokerConfigs, definition.name);
     if (value === undefined) return [];
     const source = ConfigSource.DYNAMIC_DEFAULT_BROKER;

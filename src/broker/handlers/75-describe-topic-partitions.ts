@@ -29,7 +29,7 @@ export const describeTopicPartitions = handler({
     const { broker } = context;
     const { cursor } = request;
     const isAllTopics = request.topics.length === 0;
-    const asked = request.topics.map((topic) => topic.name);
+    const asked = [...new Set(request.topics.map((topic) => topic.name))];
     const isWrong =
       cursor !== null && (cursor.partitionIndex < 0 || (!isAllTopics && !asked.includes(cursor.topicName)));
     if (isWrong)
@@ -42,7 +42,7 @@ export const describeTopicPartitions = handler({
     if (!isAllTopics && asked.some((name) => broker.cluster.topicByName(name) === undefined)) {
       await broker.controller.refresh();
     }
-    const known = isAllTopics ? broker.cluster.image.topics.map((topic) => topic.name) : [...new Set(asked)];
+    const known = isAllTopics ? broker.cluster.image.topics.map((topic) => topic.name) : asked;
     const names = known.filter((name) => name >= (cursor?.topicName ?? "")).sort();
     const { maxRequestPartitionSizeLimit } = broker.settings;
     const limit = Math.max(1, Math.min(maxRequestPartitionSizeLimit, request.responsePartitionLimit));

@@ -1,3 +1,6 @@
+import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { MEMBER_OVERHEAD_BYTES } from "../limits.ts";
+import { MemberBudget } from "../member-budget.ts";
 import type { JoinedMember, RequestToken } from "../turn.ts";
 import { NO_BYTES } from "../turn.ts";
 import { subscribedTopicsOf } from "./subscription.ts";
@@ -9,6 +12,8 @@ export const DEAD_STATE = "Dead";
 
 /** The protocol type of consumers; only with it do the metadata bytes mean something to a coordinator. */
 const CONSUMER_PROTOCOL_TYPE = "consumer";
+
+const UNCOUNTED_RECORD_BYTES = 128;
 
 export interface MemberProtocol {
   readonly name: string;
@@ -24,7 +29,7 @@ export interface ClassicMember {
   sessionTimeoutMs: number;
   /** In the order of the member's preference. */
   protocols: readonly MemberProtocol[];
-  /** What the leader gave it in the current generation; empty until then. */
+  /** What the leader gave it in the current generation; empty until then. Changed by `ClassicGroup.assign` alone, as `protocols` by its own. */
   assignment: Uint8Array;
   /** It has never got a reply to its join, so it can't send heartbeats and its timer runs even while it is parked. */
   isNew: boolean;
@@ -60,8 +65,7 @@ export class ClassicGroup {
   readonly members = new Map<string, ClassicMember>();
   /** Member ids by group instance id. */
   readonly staticMembers = new Map<string, string>();
-  /** Member ids that were given out with MEMBER_ID_REQUIRED and haven't come back yet. */
-  readonly pendingMembers = new Set<string>();
+  private readonly pending = new Set<string>();
   /** Members of this generation that haven't sent their SyncGroup yet. */
   readonly pendingSyncMembers = new Set<string>();
   /** Somebody joined since the initial rebalance delay began, which makes it longer. */
@@ -73,10 +77,59 @@ export class ClassicGroup {
   awaitingJoinCount = 0;
   /** How many members offer a protocol. */
   private readonly protocolCounts = new Map<string, number>();
+  private readonly budget: MemberBudget;
+  /** What of the budget is this group's. */
+  private heldBytes = 0;
+  private stored: CoordinatorRecord | null = null;
 
-  constructor(groupId: string, stateTimestampMs: number) {
+  constructor(groupId: string, stateTimestampMs: number, budget = new MemberBudget()) {
     this.groupId = groupId;
     this.stateTimestampMs = stateTimestampMs;
+    this.budget = budget;
+  }
+
+  /** Member ids that were given out with MEMBER_ID_REQUIRED and haven't come back yet. */
+  get pendingMembers(): ReadonlySet<string> {
+    return this.pending;
+  }
+
+  addPending(memberId: string): void {
+    this.pending.add(memberId);
+    this.budget.pendingMembers++;
+    this.hold(pendingBytes(memberId));
+  }
+
+  private removePending(memberId: string): void {
+    if (!this.pending.delete(memberId)) return;
+    this.budget.pendingMembers--;
+    this.hold(-pendingBytes(memberId));
+  }
+
+  /** The last record that was written of the group: what a load finds, even while the group is in the middle of a rebalance. */
+  get storedRecord(): CoordinatorRecord | null {
+    return this.stored;
+  }
+
+  set storedRecord(record: CoordinatorRecord | null) {
+    this.hold(storedBytes(record) - storedBytes(this.stored));
+    this.stored = record;
+  }
+
+  /** Whether the broker has the memory to keep the group as this record says it; its members are counted already. */
+  hasRoomFor(record: CoordinatorRecord): boolean {
+    return this.budget.hasRoomFor(storedBytes(record) - storedBytes(this.stored));
+  }
+
+  /** Gives back what the group holds of the budget. It isn't to be used afterwards. */
+  release(): void {
+    this.hold(-this.heldBytes);
+    this.budget.pendingMembers -= this.pending.size;
+    this.pending.clear();
+  }
+
+  private hold(bytes: number): void {
+    this.heldBytes += bytes;
+    this.budget.heldBytes += bytes;
   }
 
   transitionTo(state: ClassicState, nowMs: number): void {
@@ -122,9 +175,10 @@ export class ClassicGroup {
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId);
     this.leaderId ??= member.memberId;
     this.members.set(member.memberId, member);
+    this.hold(memberBytes(member));
     this.countProtocols(member.protocols, 1);
     if (token !== null) this.awaitingJoinCount++;
-    this.pendingMembers.delete(member.memberId);
+    this.removePending(member.memberId);
     return member;
   }
 
@@ -133,12 +187,13 @@ export class ClassicGroup {
     const member = this.members.get(memberId);
     if (member !== undefined) {
       this.members.delete(memberId);
+      this.hold(-memberBytes(member));
       this.countProtocols(member.protocols, -1);
       if (member.awaitingJoin !== null) this.awaitingJoinCount--;
       if (member.groupInstanceId !== null) this.staticMembers.delete(member.groupInstanceId);
     }
     if (this.isLeader(memberId)) this.leaderId = this.members.keys().next().value ?? null;
-    this.pendingMembers.delete(memberId);
+    this.removePending(memberId);
     this.pendingSyncMembers.delete(memberId);
   }
 
@@ -153,6 +208,7 @@ export class ClassicGroup {
     };
     this.members.delete(old.memberId);
     this.members.set(newMemberId, member);
+    this.hold(memberBytes(member) - memberBytes(old));
     if (this.isLeader(old.memberId)) this.leaderId = newMemberId;
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, newMemberId);
     if (this.pendingSyncMembers.delete(old.memberId)) this.pendingSyncMembers.add(newMemberId);
@@ -161,8 +217,14 @@ export class ClassicGroup {
 
   updateProtocols(member: ClassicMember, protocols: readonly MemberProtocol[]): void {
     this.countProtocols(member.protocols, -1);
+    this.hold(protocolBytes(protocols) - protocolBytes(member.protocols));
     member.protocols = protocols;
     this.countProtocols(protocols, 1);
+  }
+
+  assign(member: ClassicMember, assignment: Uint8Array): void {
+    this.hold(assignment.length - member.assignment.length);
+    member.assignment = assignment;
   }
 
   setAwaitingJoin(member: ClassicMember, token: RequestToken | null): void {
@@ -241,6 +303,26 @@ export class ClassicGroup {
       metadata: protocolName === null ? NO_BYTES : metadataOf(member, protocolName),
     }));
   }
+}
+
+/** What a member holds in memory. */
+export function memberBytes(member: NewMember & { readonly assignment: Uint8Array }): number {
+  const { memberId, groupInstanceId, clientId, clientHost, assignment } = member;
+  const names = memberId.length + (groupInstanceId?.length ?? 0) + clientId.length + clientHost.length;
+  return MEMBER_OVERHEAD_BYTES + names + assignment.length + protocolBytes(member.protocols);
+}
+
+export function protocolBytes(protocols: readonly MemberProtocol[]): number {
+  return protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0);
+}
+
+function pendingBytes(memberId: string): number {
+  return MEMBER_OVERHEAD_BYTES + memberId.length;
+}
+
+/** What the record holds beyond what an idle group needs: groups without members are limited by their number. */
+function storedBytes(record: CoordinatorRecord | null): number {
+  return Math.max((record?.value?.length ?? 0) - UNCOUNTED_RECORD_BYTES, 0);
 }
 
 /** Empty when the member doesn't offer the protocol. */

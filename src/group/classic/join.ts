@@ -2,12 +2,14 @@ import { ErrorCode } from "#protocol/errors.ts";
 import {
   MAX_MEMBER_METADATA_BYTES,
   MAX_NAME_LENGTH,
+  MAX_PENDING_MEMBERS_PER_GROUP,
   MAX_PROTOCOLS_PER_MEMBER,
   NEW_MEMBER_JOIN_TIMEOUT_MS,
 } from "../limits.ts";
+import type { MemberBudget } from "../member-budget.ts";
 import { emptyGroupRecord } from "../stored.ts";
-import { type JoinGroupReply, joinError, type Turn } from "../turn.ts";
-import { ClassicGroup, type ClassicMember, offersSame } from "./group.ts";
+import { type JoinGroupReply, joinError, NO_BYTES, type Turn } from "../turn.ts";
+import { ClassicGroup, type ClassicMember, memberBytes, offersSame, protocolBytes } from "./group.ts";
 import { validateMember } from "./members.ts";
 import { type JoinGroupCommand, ownProtocols, parkJoin } from "./park.ts";
 import { currentGeneration, rebalanceOrCompleteJoin } from "./rebalance.ts";
@@ -15,6 +17,7 @@ import { joinAsKnownInstance } from "./static-join.ts";
 
 /** The part of a coordinator that joins need. */
 export interface GroupDirectory {
+  readonly budget: MemberBudget;
   get(groupId: string): ClassicGroup | undefined;
   /** False when the coordinator has no room for another group. */
   add(group: ClassicGroup): boolean;
@@ -40,7 +43,7 @@ function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn):
 
   const existing = groups.get(command.groupId);
   if (existing === undefined && memberId !== "") return joinError(ErrorCode.UNKNOWN_MEMBER_ID, memberId);
-  const group = existing ?? new ClassicGroup(command.groupId, turn.nowMs);
+  const group = existing ?? new ClassicGroup(command.groupId, turn.nowMs, groups.budget);
   if (!accepts(group, memberId, turn)) {
     group.remove(memberId);
     return joinError(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
@@ -48,10 +51,12 @@ function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn):
   if (!group.supports(command.protocolType, command.protocols)) {
     return joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId);
   }
+  // The group stays as it is: who is in it can go on.
+  if (!hasRoom(groups.budget, group, command)) return joinError(ErrorCode.GROUP_MAX_SIZE_REACHED, memberId);
   if (existing === undefined) {
     if (!groups.add(group)) return joinError(ErrorCode.POLICY_VIOLATION, memberId);
     // Its first generation may never come about; the record makes the group known to a coordinator that loads this partition.
-    turn.records.push(emptyGroupRecord(group));
+    turn.store(group, emptyGroupRecord(group));
   }
   return memberId === "" ? joinAsNew(group, command, turn) : joinAsKnown(group, command, turn);
 }
@@ -70,6 +75,20 @@ function exceedsLimits(command: JoinGroupCommand): boolean {
   return command.protocols.reduce((sum, protocol) => sum + protocol.metadata.length, 0) > MAX_MEMBER_METADATA_BYTES;
 }
 
+/** Whether the broker has the memory for what this join brings beyond what the member holds already. */
+function hasRoom(budget: MemberBudget, group: ClassicGroup, command: JoinGroupCommand): boolean {
+  const { memberId, groupInstanceId, protocols } = command;
+  const knownId = memberId === "" && groupInstanceId !== null ? group.staticMembers.get(groupInstanceId) : memberId;
+  const known = group.members.get(knownId ?? "");
+  if (known !== undefined) {
+    const addedBytes = protocolBytes(protocols) - protocolBytes(known.protocols);
+    return addedBytes <= 0 || budget.hasRoomFor(addedBytes);
+  }
+  const isToPend = memberId === "" && groupInstanceId === null && command.requiresKnownMemberId;
+  if (isToPend && !budget.hasRoomForPendingMember) return false;
+  return budget.hasRoomFor(memberBytes({ ...command, assignment: NO_BYTES }));
+}
+
 /**
  * Whether the group has room for this member. While a rebalance gathers its members, those that have joined are counted and not those that
  * are expected, so that a group which has become too large loses the ones that come last.
@@ -78,7 +97,8 @@ function accepts(group: ClassicGroup, memberId: string, turn: Turn): boolean {
   const { maxSize } = turn.config;
   const member = group.members.get(memberId);
   // Ids that were given out and never used are held in memory as well; Kafka doesn't limit them.
-  if (memberId === "" && group.pendingMembers.size >= maxSize) return false;
+  const maxPending = Math.min(maxSize, MAX_PENDING_MEMBERS_PER_GROUP);
+  if (memberId === "" && group.pendingMembers.size >= maxPending) return false;
   switch (group.state) {
     case "Empty":
       return true;
@@ -98,7 +118,7 @@ function joinAsNew(group: ClassicGroup, command: JoinGroupCommand, turn: Turn): 
     const known = knownId === undefined ? undefined : group.members.get(knownId);
     if (known !== undefined) return joinAsKnownInstance(group, known, { ...command, memberId }, turn);
   } else if (command.requiresKnownMemberId) {
-    group.pendingMembers.add(memberId);
+    group.addPending(memberId);
     turn.setTimer({ kind: "heartbeat", groupId: group.groupId, memberId }, command.sessionTimeoutMs);
     return joinError(ErrorCode.MEMBER_ID_REQUIRED, memberId);
   }

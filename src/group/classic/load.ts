@@ -1,11 +1,12 @@
 import type { GroupMetadataValue } from "#protocol/stored/group-metadata.ts";
+import { MemberBudget } from "../member-budget.ts";
 import type { Turn } from "../turn.ts";
 import { ClassicGroup } from "./group.ts";
 import { restartSession } from "./rebalance.ts";
 
 /** The group as its record says: Stable with its members, or Empty. Kafka's older records lack timeouts and timestamps. */
-export function groupFromRecord(groupId: string, value: GroupMetadataValue): ClassicGroup {
-  const group = new ClassicGroup(groupId, value.currentStateTimestamp);
+export function groupFromRecord(groupId: string, value: GroupMetadataValue, budget = new MemberBudget()): ClassicGroup {
+  const group = new ClassicGroup(groupId, value.currentStateTimestamp, budget);
   const protocolName = value.protocol ?? null;
   const protocolType = value.protocolType === "" ? null : value.protocolType;
   for (const stored of value.members) {
@@ -20,7 +21,7 @@ export function groupFromRecord(groupId: string, value: GroupMetadataValue): Cla
       protocols: [{ name: protocolName ?? "", metadata: stored.subscription.slice() }],
     };
     const member = group.add(draft, protocolType ?? "", null);
-    member.assignment = stored.assignment.slice();
+    group.assign(member, stored.assignment.slice());
   }
   group.state = value.members.length === 0 ? "Empty" : "Stable";
   group.previousState = group.state;

@@ -73,7 +73,7 @@ export function completeJoin(group: ClassicGroup, turn: Turn): void {
 
   group.beginGeneration(turn.nowMs);
   if (group.state === "Empty") {
-    turn.records.push(groupMetadataRecord(group));
+    turn.store(group, groupMetadataRecord(group));
     return;
   }
   for (const member of group.members.values()) {
@@ -130,7 +130,7 @@ export function replyToSync(group: ClassicGroup, member: ClassicMember, response
 /** All members lose what they were assigned, and those that wait for an assignment get the error. */
 export function rejectParkedSyncs(group: ClassicGroup, errorCode: ErrorCode, turn: Turn): void {
   for (const member of group.members.values()) {
-    member.assignment = NO_BYTES;
+    group.assign(member, NO_BYTES);
     replyToSync(group, member, syncError(errorCode), turn);
   }
 }

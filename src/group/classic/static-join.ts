@@ -40,7 +40,7 @@ export function joinAsKnownInstance(
         rebalanceOrCompleteJoin(group, turn);
         return null;
       }
-      turn.records.push(record);
+      turn.store(group, record);
       replyToJoin(group, member, unchangedGeneration(group, member, command, formerLeaderId), turn);
       return null;
     }

@@ -71,18 +71,18 @@ function assign(group: ClassicGroup, command: SyncGroupCommand, turn: Turn): voi
   const assignments = new Map(command.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
   for (const member of group.members.values()) {
     // A copy: the assignment outlives the frame that it came in.
-    member.assignment = assignments.get(member.memberId)?.slice() ?? NO_BYTES;
+    group.assign(member, assignments.get(member.memberId)?.slice() ?? NO_BYTES);
   }
   group.transitionTo("Stable", turn.nowMs);
   const record = groupMetadataRecord(group);
-  if (isTooLarge(record)) {
+  if (isTooLarge(record) || !group.hasRoomFor(record)) {
     // Kafka meets this as a failed append; both answer it with the same error and begin again.
     group.transitionTo("CompletingRebalance", turn.nowMs);
     rejectParkedSyncs(group, ErrorCode.UNKNOWN_SERVER_ERROR, turn);
     prepareRebalance(group, turn);
     return;
   }
-  turn.records.push(record);
+  turn.store(group, record);
   for (const member of group.members.values()) replyToSync(group, member, assignmentOf(group, member), turn);
 }
 

@@ -234,6 +234,11 @@ async function alterationCases(session: Session): Promise<void> {
   await alter("no broker", [BROKER, "x"], ["message.max.bytes", SET, "1048588"]);
   await alter("read-only", [BROKER, ""], ["num.partitions", SET, "5"]);
   await alter("broker nonsense", [BROKER, ""], ["message.max.bytes", SET, "x"]);
+  const change = { resourceType: TOPIC, resourceName: session.topic("configured"), configs: [] };
+  await session.ask("a resource twice", m.IncrementalAlterConfigs, 1, {
+    validateOnly: true,
+    resources: [change, change, change],
+  });
   await session.ask("after all", m.DescribeConfigs, 4, {
     resources: [
       {

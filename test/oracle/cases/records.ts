@@ -309,15 +309,15 @@ export async function readCases(session: Session): Promise<void> {
         { name: session.topic("nowhere"), partitions: [{ partitionIndex: 0, timestamp: -1 }] },
       ],
     });
-    await session.ask("twice", m.ListOffsets, version, {
-      replicaId: -1,
-      topics: [
-        {
+    for (const entries of [[[0, 0]], [[0], [1], [0]]]) {
+      await session.ask(`twice, in ${entries.length} entries`, m.ListOffsets, version, {
+        replicaId: -1,
+        topics: entries.map((indexes) => ({
           name: session.topic("read"),
-          partitions: [0, 0].map((partitionIndex) => ({ partitionIndex, timestamp: -1 })),
-        },
-      ],
-    });
+          partitions: indexes.map((partitionIndex) => ({ partitionIndex, timestamp: -1 })),
+        })),
+      });
+    }
   }
   for (let version = 2; version <= 4; version++) {
     for (const leaderEpoch of [-1, 0, 1, 5]) {
@@ -363,9 +363,11 @@ async function deletionCases(session: Session): Promise<void> {
     });
     offset += 1;
   }
+  const deletion = (offset: number) => ({ name: session.topic("read"), partitions: [{ partitionIndex: 0, offset }] });
+  await session.ask("delete twice", m.DeleteRecords, 2, { timeoutMs: 5_000, topics: [deletion(99), deletion(0)] });
   await session.ask("delete to the high watermark", m.DeleteRecords, 2, {
     timeoutMs: 5_000,
-    topics: [{ name: session.topic("read"), partitions: [{ partitionIndex: 0, offset: -1 }] }],
+    topics: [deletion(-1)],
   });
 }
 

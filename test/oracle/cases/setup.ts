@@ -16,7 +16,10 @@ export async function awaitCoordinator(session: Session, groupId: string): Promi
 /** A fresh broker has to fetch its first ids. */
 export async function newProducerId(session: Session, version: number) {
   for (let attempt = 0; ; attempt++) {
-    const answer = await session.tell(m.InitProducerId, version, { transactionalId: null, transactionTimeoutMs: 60_000 });
+    const answer = await session.tell(m.InitProducerId, version, {
+      transactionalId: null,
+      transactionTimeoutMs: 60_000,
+    });
     if (answer.errorCode === 0 || attempt === ANSWER_RETRIES) return answer;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

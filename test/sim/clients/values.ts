@@ -1,6 +1,6 @@
-import type { Compression } from "#records/compression.ts";
 import { referenceKernels } from "#kernels/reference.ts";
 import { BATCH_HEADER_BYTES, readBatchHeader } from "#records/batch.ts";
+import type { Compression } from "#records/compression.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
 import { zlibCodecs } from "#worker/codecs.ts";
 import type { SeenRecord } from "../../checker/history.ts";
@@ -37,7 +37,7 @@ export function openRecords(bytes: Uint8Array | null, fromOffset: number): Opene
   for (const { at, header } of readBatches(bytes)) {
     nextOffset = header.baseOffset + header.lastOffsetDelta + 1;
     const { crc } = readBatchHeader(bytes, at);
-    const isWhole = crc === referenceKernels.crc32c(bytes, at + ATTRIBUTES_AT, at + header.sizeInBytes);
+    const isWhole = crc === referenceKernels.crc32c(bytes.subarray(at + ATTRIBUTES_AT, at + header.sizeInBytes));
     if (!isWhole || header.sizeInBytes < BATCH_HEADER_BYTES) {
       records.push({ offset: Math.max(fromOffset, header.baseOffset), id: BROKEN });
       continue;

@@ -1,0 +1,3 @@
+import type { Subject } from "../kernels/subject.ts";
+
+export const nodePeers: readonly Subject[];

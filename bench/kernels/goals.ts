@@ -1,0 +1,108 @@
+/** The goals of the kernels as ratios of measured medians, so that a run says by itself which of them it meets. */
+import type { Measured } from "../measure.ts";
+
+const OURS = "Kedge (workerd)";
+const IN_PLACE = "Kedge in place (workerd)";
+const TWIN = "Kedge's TypeScript twin (workerd)";
+const BEST_JS = [TWIN, "crc-32 (workerd)"];
+const NATIVE_CRC = ["SSE4.2, 3 lanes (native)"];
+
+interface Goal {
+  readonly bench: string;
+  readonly ours: string;
+  /** The fastest of these is what ours is divided by. */
+  readonly rivals: readonly string[];
+  readonly least: number;
+  readonly stretch?: number;
+}
+
+const LZ4_PLACE = [
+  ["decompress", 0.65, 0.8],
+  ["compress", 0.72, 0.9],
+] as const;
+const SNAPPY_PLACE = [
+  ["decompress", 0.9, 1],
+  ["compress", 0.8, 1],
+] as const;
+
+const GOALS: readonly Goal[] = [
+  crc("1 KB", BEST_JS, 1.6, 3),
+  crc("16 KB", BEST_JS, 4.5),
+  crc("16 KB", ["kafkajs (workerd)"], 14),
+  crc("16 KB", NATIVE_CRC, 0.33, 0.45),
+  ...["256 KB", "1 MB"].flatMap((size) => [
+    crc(size, BEST_JS, 9),
+    crc(size, ["kafkajs (workerd)"], 28),
+    crc(size, NATIVE_CRC, 0.55, 0.7),
+    crc(size, ["@node-rs/crc32 (node)"], 1),
+  ]),
+  ...["JSON", "text"].flatMap((content) =>
+    ["16 KB", "64 KB", "1 MB"].flatMap((size) => [
+      codec(`lz4 decompress ${content} ${size}`, OURS, ["lz4-wasm (workerd)"], [1.3]),
+      codec(`lz4 decompress ${content} ${size}`, OURS, ["lz4js (workerd)"], [3.5]),
+      codec(`lz4 compress ${content} ${size}`, OURS, ["lz4-wasm (workerd)"], [1.05]),
+      codec(`lz4 compress ${content} ${size}`, OURS, ["lz4js (workerd)"], [2]),
+      ...LZ4_PLACE.map(([what, ...goal]) =>
+        codec(`lz4 ${what} ${content} ${size}`, IN_PLACE, ["liblz4 (native)"], goal),
+      ),
+      codec(`lz4 ratio ${content} ${size}`, OURS, ["liblz4 (native)"], [0.99]),
+      codec(`snappy decompress ${content} ${size}`, OURS, ["snappyjs (workerd)"], [2.8]),
+      codec(`snappy compress ${content} ${size}`, OURS, ["snappyjs (workerd)"], [2.8]),
+      ...SNAPPY_PLACE.map(([what, ...goal]) =>
+        codec(`snappy ${what} ${content} ${size}`, IN_PLACE, ["libsnappy (native)"], goal),
+      ),
+    ]),
+  ),
+  codec("batch validate 100 B values", OURS, [TWIN], [3.8, 5]),
+  codec("batch validate 1000 B values", OURS, [TWIN], [7, 10]),
+  codec("batch validate 100 B values", OURS, ["@platformatic/kafka (node)"], [8]),
+  codec("batch validate 1000 B values", OURS, ["@platformatic/kafka (node)"], [8]),
+  codec("batch encode 100 B values", OURS, [TWIN], [2]),
+  codec("batch encode 1000 B values", OURS, [TWIN], [2.8]),
+  codec("batch encode 100 B values", OURS, ["@platformatic/kafka (node)"], [12]),
+  codec("batch encode 1000 B values", OURS, ["@platformatic/kafka (node)"], [4]),
+];
+
+function crc(size: string, rivals: readonly string[], least: number, stretch?: number): Goal {
+  return { bench: `crc32c ${size}`, ours: OURS, rivals, least, stretch };
+}
+
+function codec(bench: string, ours: string, rivals: readonly string[], [least, stretch]: readonly number[]): Goal {
+  return { bench, ours, rivals, least, stretch };
+}
+
+export interface Verdict extends Goal {
+  readonly oursMedian: number;
+  readonly rivalMedian: number;
+  readonly rival: string;
+}
+
+/** Those goals whose both sides were measured. */
+export function judge(measured: readonly Measured[]): Verdict[] {
+  const medians = new Map(measured.map((one) => [`${one.name}/${one.target}`, one.median]));
+  return GOALS.flatMap((goal): Verdict[] => {
+    const oursMedian = medians.get(`${goal.bench}/${goal.ours}`);
+    const rivals = goal.rivals
+      .map((rival) => ({ rival, rivalMedian: medians.get(`${goal.bench}/${rival}`) ?? 0 }))
+      .sort((a, b) => b.rivalMedian - a.rivalMedian);
+    if (oursMedian === undefined || rivals[0].rivalMedian === 0) return [];
+    return [{ ...goal, oursMedian, ...rivals[0] }];
+  });
+}
+
+export function toGoalTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map((verdict) => {
+    const { bench, ours, oursMedian, rival, rivalMedian, least, stretch } = verdict;
+    const ratio = oursMedian / rivalMedian;
+    const met = ratio < least ? "**no**" : stretch !== undefined && ratio >= stretch ? "yes, and the stretch" : "yes";
+    const goal = stretch === undefined ? `${least}×` : `${least}× (${stretch}×)`;
+    return `| ${bench} | ${ours} ${short(oursMedian)} | ${rival} ${short(rivalMedian)} | ${ratio.toFixed(2)}× | ${goal} | ${met} |`;
+  });
+  return ["| bench | ours | rival | ratio | at least (stretch) | met |", "|---|---|---|---:|---:|---|", ...rows].join(
+    "\n",
+  );
+}
+
+function short(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
+}

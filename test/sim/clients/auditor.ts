@@ -1,0 +1,160 @@
+import { ErrorCode } from "#protocol/errors.ts";
+import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.ts";
+import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
+import { MetadataRequest, MetadataResponse } from "#protocol/messages/03-metadata.ts";
+import { buildBatch } from "#records/builder.ts";
+import { EPOCH_MS } from "../broker-host.ts";
+import { type KnownTopic, SimClient, topicKey } from "./client.ts";
+import { Coordinator } from "./coordinator.ts";
+import { listOffset, type Position } from "./fetcher.ts";
+import { compression, openRecords, valueOf } from "./values.ts";
+
+const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
+const FETCH = { request: FetchRequest, response: FetchResponse };
+const METADATA = { request: MetadataRequest, response: MetadataResponse };
+const PRODUCE_VERSION = 9;
+const FETCH_VERSION = 12;
+const METADATA_VERSION = 12;
+const PROBE_WAIT_MS = 20_000;
+const PROBE_DELAY_MS = 300;
+const READ_BYTES = 50_000;
+
+/** Looks at everything when the storm is over: it must find all that was promised. */
+export class Auditor extends SimClient {
+  #probes = 0;
+
+  /** Every topic as every broker tells it; the client knows them all then. */
+  async lookAtTopics(): Promise<readonly KnownTopic[]> {
+    for (const brokerId of this.world.brokerIds) {
+      const topics = await this.persist(async () => {
+        const connection = await this.connection(brokerId);
+        const invokedMs = this.nowMs;
+        const answer = await connection.call(METADATA, METADATA_VERSION, { topics: null });
+        return { invokedMs, topics: answer.topics.filter((topic) => !topic.isInternal) };
+      });
+      const seen = topics.topics.map(({ name, topicId, partitions }) => ({
+        topic: topicKey({ name: name as string, topicId }),
+        name: name as string,
+        partitions: partitions.length,
+      }));
+      this.world.record({ type: "topics-seen", client: this.name, invokedMs: topics.invokedMs, completedMs: this.nowMs, topics: seen });
+      await this.refresh(seen.map(({ name }) => name));
+    }
+    return [...this.topics.values()];
+  }
+
+  positionsOf(topic: KnownTopic): Position[] {
+    const { name, topicId } = topic;
+    return topic.leaders.map((_, partition) => ({ name, topicId, partition, offset: 0 }));
+  }
+
+  end(at: Position): Promise<number> {
+    return this.persist(async () => {
+      const offset = await listOffset(this, at, "latest");
+      if (offset === null) await this.refresh([at.name]);
+      return offset;
+    });
+  }
+
+  /** Reads a partition from its beginning to its end. */
+  async read(at: Position): Promise<void> {
+    const end = await this.end(at);
+    at.offset = await this.persist(() => listOffset(this, at, "earliest"));
+    while (at.offset < end) {
+      const before = at.offset;
+      await this.persist(async () => ((await this.#fetch(at, 0)) ? true : null));
+      if (at.offset === before) await this.backOff(1);
+    }
+  }
+
+  /** Waits at the end of a partition, appends a record there, and sees how soon it comes. */
+  async probe(at: Position): Promise<void> {
+    at.offset = await this.end(at);
+    const waiting = this.#fetch(at, PROBE_WAIT_MS);
+    waiting.catch(() => undefined);
+    await this.process.sleep(PROBE_DELAY_MS);
+    await this.#append(at);
+    await waiting;
+  }
+
+  async committed(group: string, positions: readonly Position[]): Promise<void> {
+    const coordinator = new Coordinator(this, group);
+    await this.persist(async () => {
+      const offsets = await coordinator.committed(positions, true);
+      if (typeof offsets !== "number") return true;
+      coordinator.forget();
+      return null;
+    });
+  }
+
+  async #fetch(at: Position, maxWaitMs: number): Promise<boolean> {
+    const { name, topicId, partition, offset } = at;
+    const leader = this.topics.get(name)?.leaders[partition];
+    if (leader === undefined) return false;
+    const connection = await this.connection(leader);
+    const invokedMs = this.nowMs;
+    const partitions = [{ partition, fetchOffset: offset, partitionMaxBytes: READ_BYTES }];
+    const answer = await connection.call(
+      FETCH,
+      FETCH_VERSION,
+      { maxWaitMs, minBytes: 1, maxBytes: READ_BYTES, sessionEpoch: -1, topics: [{ topic: name, topicId, partitions }] },
+      maxWaitMs + 10_000,
+    );
+    const { errorCode, highWatermark, logStartOffset, records } = answer.responses[0].partitions[0];
+    const opened = openRecords(records, offset);
+    this.world.record({
+      type: "fetch",
+      client: this.name,
+      group: null,
+      topic: topicKey(at),
+      partition,
+      invokedMs,
+      completedMs: this.nowMs,
+      offset,
+      errorCode,
+      highWatermark,
+      logStartOffset,
+      minBytes: 1,
+      ...opened,
+    });
+    if (errorCode !== ErrorCode.NONE) {
+      await this.refresh([name]);
+      return false;
+    }
+    at.offset = opened.nextOffset;
+    return true;
+  }
+
+  async #append(at: Position): Promise<void> {
+    const { name, topicId, partition } = at;
+    const id = `${this.name}.${this.#probes++}.0`;
+    const timestampMs = EPOCH_MS + Math.floor(this.nowMs);
+    const records = buildBatch(compression, [{ timestampMs, key: null, value: valueOf(id, 20) }]);
+    const leader = this.topics.get(name)?.leaders[partition] as number;
+    // A connection of its own: on the other one the fetch stands before it.
+    const producer = new SimClient(this.process, this.world);
+    const connection = await producer.connection(leader);
+    const invokedMs = this.nowMs;
+    const topicData = [{ name, topicId, partitionData: [{ index: partition, records }] }];
+    const answer = await connection.call(PRODUCE, PRODUCE_VERSION, { acks: -1, timeoutMs: 5_000, topicData });
+    const { errorCode, baseOffset } = answer.responses[0].partitionResponses[0];
+    this.world.record({
+      type: "produce",
+      client: this.name,
+      topic: topicKey(at),
+      partition,
+      invokedMs,
+      completedMs: this.nowMs,
+      acks: -1,
+      idempotent: false,
+      session: this.name,
+      ordered: false,
+      order: this.#probes,
+      attempts: 1,
+      ids: [id],
+      outcome: errorCode === ErrorCode.NONE ? "acknowledged" : "refused",
+      baseOffset,
+      errorCode,
+    });
+  }
+}

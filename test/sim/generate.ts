@@ -1,0 +1,190 @@
+import type { Fault } from "./faults.ts";
+import { Prng } from "./prng.ts";
+import type {
+  AdminAction,
+  FetchSpec,
+  MemberEnd,
+  MemberSpec,
+  ProducerSpec,
+  ReaderSpec,
+  TopicSpec,
+  Workload,
+} from "./workload.ts";
+
+const PRODUCE_VERSIONS = [3, 7, 9, 12, 13];
+const FETCH_VERSIONS = [4, 7, 11, 12, 13, 17];
+const JOIN_VERSIONS = [2, 3, 4, 5, 6, 7, 8, 9];
+const COMMIT_VERSIONS = [5, 7, 8, 9, 10];
+const HOUR_MS = 3_600_000;
+/** Deleted and made again while clients use it, by its id. */
+const DOOMED = "doomed";
+
+/** A workload that follows from its seed: how many of everything, who does what, and what goes wrong when. */
+export function generate(seed: number, untilMs?: number): Workload {
+  const random = Prng.named(seed, "workload");
+  const duration = untilMs ?? random.between(15_000, 45_000);
+  const brokers = random.pick([1, 1, 2, 3]);
+  const topics: TopicSpec[] = Array.from({ length: random.between(1, 3) }, (_, i) => ({
+    name: `t${i}`,
+    partitions: random.between(1, 3),
+  }));
+  const hasDoomed = random.chance(0.3);
+  if (hasDoomed) topics.push({ name: DOOMED, partitions: 2 });
+  const names = topics.map(({ name }) => name).filter((name) => name !== DOOMED);
+  const producers = makeProducers(random, names, hasDoomed);
+  const readers = makeReaders(random, names, hasDoomed);
+  const members = makeMembers(random, names, duration);
+  const admin = makeAdmin(random, topics, duration);
+  const clients = [...producers, ...readers].map(({ name }) => name).concat(members.map(({ name }) => `${name}.1`));
+  const faults = random.chance(0.1) ? [] : makeFaults(random, { duration, brokers, clients });
+  return { seed, untilMs: duration, brokers, topics, producers, readers, members, admin, faults };
+}
+
+function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolean): ProducerSpec[] {
+  return Array.from({ length: random.between(2, 4) }, (_, i) => {
+    const idempotent = random.chance(0.6);
+    const isDoomed = hasDoomed && i === 0;
+    const acks = idempotent ? -1 : random.pick([-1, 1, 0] as const);
+    return {
+      name: `p${i}`,
+      topics: isDoomed ? [DOOMED] : names,
+      acks,
+      idempotent,
+      maxInFlight: random.pick([1, 5, 5]),
+      version: isDoomed ? 13 : random.pick(PRODUCE_VERSIONS),
+      codec: random.chance(0.2) ? random.pick([1, 2, 3, 4] as const) : 0,
+      meanGapMs: random.pick([60, 200, 600]),
+      maxRecords: random.pick([1, 3, 8]),
+      valueBytes: random.pick([30, 100, 400]),
+      startMs: random.between(0, 500),
+      deliveryTimeoutMs: random.pick([5_000, 30_000]),
+      requestTimeoutMs: random.pick([500, 2_000, 10_000]),
+    };
+  });
+}
+
+function makeFetch(random: Prng, isDoomed: boolean): FetchSpec {
+  const pollGapMs = random.pick([10, 100, 400]);
+  return {
+    version: isDoomed ? random.pick([13, 17]) : random.pick(FETCH_VERSIONS),
+    hasSessions: random.chance(0.7),
+    maxWaitMs: random.pick([100, 500, 5_000]),
+    pollGapMs,
+    maxBytes: random.pick([2_000, 50_000, 1_000_000]),
+    // A slow reader that gets one batch a time never comes to the end.
+    partitionMaxBytes: pollGapMs === 10 ? random.pick([1, 300, 100_000]) : random.pick([2_000, 100_000]),
+  };
+}
+
+function makeReaders(random: Prng, names: readonly string[], hasDoomed: boolean): ReaderSpec[] {
+  return Array.from({ length: random.between(1, 2) }, (_, i) => ({
+    name: `r${i}`,
+    topics: hasDoomed && i === 0 ? [DOOMED] : names,
+    fetch: makeFetch(random, hasDoomed && i === 0),
+    startMs: random.between(0, 5_000),
+  }));
+}
+
+function makeMembers(random: Prng, names: readonly string[], duration: number): MemberSpec[] {
+  const members: MemberSpec[] = [];
+  for (let group = random.between(0, 2); group > 0; group--) {
+    const topics = random.chance(0.5) ? names : [random.pick(names)];
+    for (let i = random.between(1, 3); i > 0; i--) {
+      const isStatic = random.chance(0.3);
+      members.push({
+        name: `g${group}m${i}`,
+        group: `g${group}`,
+        topics,
+        instanceId: isStatic ? `i${i}` : null,
+        joinVersion: random.pick(isStatic ? [5, 7, 9] : JOIN_VERSIONS),
+        commitVersion: random.pick(COMMIT_VERSIONS),
+        sessionTimeoutMs: random.pick([1_500, 4_000, 10_000]),
+        rebalanceTimeoutMs: random.pick([3_000, 10_000]),
+        heartbeatMs: random.pick([300, 1_000]),
+        commitEveryMs: random.pick([200, 1_000, 3_000]),
+        fetch: makeFetch(random, false),
+        startMs: random.between(0, duration / 2),
+        ends: makeEnds(random, duration),
+      });
+    }
+  }
+  return members;
+}
+
+function makeEnds(random: Prng, duration: number): MemberEnd[] {
+  const ends: MemberEnd[] = [];
+  for (let atMs = random.exponential(duration / 2); atMs < duration; atMs += 2_000 + random.exponential(duration / 2)) {
+    const how = random.pick(["leave", "die", "vanish"] as const);
+    ends.push({ atMs: Math.floor(atMs), how, returnAfterMs: random.chance(0.8) ? random.between(0, 5_000) : -1 });
+  }
+  return ends;
+}
+
+function makeAdmin(random: Prng, topics: readonly TopicSpec[], duration: number): AdminAction[] {
+  const actions: AdminAction[] = [];
+  for (let atMs = random.exponential(8_000); atMs < duration; atMs += random.exponential(8_000)) {
+    const topic = random.pick(topics);
+    const at = { atMs: Math.floor(atMs), topic: topic.name };
+    if (topic.name === DOOMED) {
+      actions.push({ ...at, action: "delete" });
+      actions.push({
+        ...at,
+        atMs: at.atMs + random.between(50, 2_000),
+        action: "create",
+        partitions: random.between(1, 3),
+      });
+    } else if (random.chance(0.3)) {
+      actions.push({ ...at, action: "grow", partitions: topic.partitions + random.between(1, 2) });
+    } else {
+      const share = random.pick([0.1, 0.5, 0.9, 1]);
+      actions.push({ ...at, action: "delete-records", partition: random.below(topic.partitions), share });
+    }
+  }
+  return actions;
+}
+
+interface Targets {
+  readonly duration: number;
+  readonly brokers: number;
+  readonly clients: readonly string[];
+}
+
+function makeFaults(random: Prng, targets: Targets): Fault[] {
+  const faults: Fault[] = [];
+  const meanGapMs = random.pick([800, 2_500, 8_000]);
+  // Old instances excuse stale reads, so most workloads go without them.
+  const hasDoubleStarts = random.chance(0.25);
+  for (let atMs = random.exponential(meanGapMs); atMs < targets.duration; atMs += random.exponential(meanGapMs)) {
+    faults.push(makeFault(random, Math.floor(atMs), targets, hasDoubleStarts));
+  }
+  return faults;
+}
+
+/** A clock is set right, or its machine has slept. */
+function makeJump(random: Prng): number {
+  return random.chance(0.2) ? random.between(0, 10 * HOUR_MS) : random.between(-30_000, 30_000);
+}
+
+function makeFault(random: Prng, atMs: number, targets: Targets, hasDoubleStarts: boolean): Fault {
+  const broker = random.between(1, targets.brokers);
+  const client = random.pick(targets.clients);
+  const forMs = Math.floor(100 + random.exponential(2_500));
+  const byMs = random.pick([5, 50, 500]);
+  const dice = random.below(100);
+  if (hasDoubleStarts && dice < 20)
+    return { kind: "double-start", atMs, broker, forMs, failsReads: random.chance(0.5) };
+  if (dice < 25)
+    return { kind: "crash", atMs, broker, downMs: random.pick([0, 0, 500, 3_000]), isSilent: random.chance(0.2) };
+  if (dice < 33) return { kind: "slow-disk", atMs, broker, forMs, byMs };
+  if (dice < 37) return { kind: "failing-disk", atMs, broker, forMs: Math.min(forMs, 2_000) };
+  if (dice < 43) return { kind: "clock-jump", atMs, broker, byMs: makeJump(random) };
+  if (dice < 58) return { kind: "reset", atMs, client, broker };
+  if (dice < 63) return { kind: "half-open", atMs, client, broker };
+  if (dice < 69) return { kind: "stall", atMs, client, broker, forMs };
+  if (dice < 74) return { kind: "partition", atMs, client, broker, forMs };
+  if (dice < 82) return { kind: "slow-link", atMs, client, broker, forMs, byMs };
+  if (dice < 87) return { kind: "controller-crash", atMs, downMs: random.pick([0, 200, 2_000]) };
+  if (dice < 91) return { kind: "controller-cut", atMs, broker, forMs };
+  if (dice < 94) return { kind: "controller-slow", atMs, forMs, byMs };
+  return { kind: "client-hang", atMs, client, forMs: Math.min(forMs * 2, 15_000) };
+}

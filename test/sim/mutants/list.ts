@@ -1,0 +1,246 @@
+import type { Rewrite } from "./rewrite.ts";
+
+/** A bug sown into the core, and within how many seeds the simulation finds it. */
+export interface Mutant extends Rewrite {
+  readonly name: string;
+  readonly seeds: number;
+}
+
+const GROUP_COMMIT = "src/log/group-commit.ts";
+const PARTITION_LOG = "src/log/partition-log.ts";
+const PRODUCER_STATE = "src/log/producer-state.ts";
+const RECOVERY = "src/log/recovery.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "produce is answered before the commit",
+    file: "src/broker/handlers/00-produce.ts",
+    from: "return context.broker.committed().then(() => response);",
+    to: "return response;",
+    seeds: 10,
+  },
+  {
+    name: "the high watermark moves with the append",
+    file: PARTITION_LOG,
+    from: "    this.endOffset = lastOffset + 1;\n",
+    to: "    this.endOffset = lastOffset + 1;\n    this.watermark = this.endOffset;\n",
+    seeds: 20,
+  },
+  {
+    name: "fetch reads to the log end",
+    file: "src/broker/fetch-read.ts",
+    from: "upperBound: log.highWatermark,",
+    to: "upperBound: log.logEndOffset,",
+    seeds: 10,
+  },
+  {
+    name: "a commit is taken for done when it begins",
+    file: GROUP_COMMIT,
+    from: "await this.store.commit(commit);",
+    to: "void this.store.commit(commit).catch(() => undefined);",
+    seeds: 10,
+  },
+  {
+    name: "whoever comes during a commit waits for that one only",
+    file: GROUP_COMMIT,
+    from: "if (this.staged.size > 0) return this.gathering.promise;",
+    to: "if (this.staged.size > 0 && this.underWay === null) return this.gathering.promise;",
+    seeds: 20,
+  },
+  {
+    name: "sequences are not checked",
+    file: PRODUCER_STATE,
+    from: "return isClient ? checkSequence(entry, batch) : IN_SEQUENCE;",
+    to: "return IN_SEQUENCE;",
+    seeds: 20,
+  },
+  {
+    name: "repeated batches are not recognised",
+    file: PRODUCER_STATE,
+    from: 'if (duplicate !== undefined) return { kind: "duplicate", batch: duplicate };',
+    to: "if (duplicate === undefined) return checkSequence(entry, batch);",
+    seeds: 10,
+  },
+  {
+    name: "the deduplication window is one too short",
+    file: PRODUCER_STATE,
+    from: "export const DEDUPLICATION_WINDOW = 5;",
+    to: "export const DEDUPLICATION_WINDOW = 4;",
+    seeds: 60,
+  },
+  {
+    name: "a duplicate is answered with its last offset",
+    file: PARTITION_LOG,
+    from: "return this.appended(lastOffset - lastOffsetDelta, lastOffset, timestamp, true);",
+    to: "return this.appended(lastOffset, lastOffset, timestamp, true);",
+    seeds: 20,
+  },
+  {
+    name: "a snapshot forgets the producers",
+    file: PARTITION_LOG,
+    from: "producers: [...this.producers.entries()],",
+    to: "producers: [],",
+    seeds: 40,
+  },
+  {
+    name: "a recovery forgets the producers of replayed rows",
+    file: RECOVERY,
+    from: "if (batch.producerId >= 0) producers.replay(batch, nowMs);",
+    to: "",
+    seeds: 40,
+  },
+  {
+    name: "a recovery passes over the last row",
+    file: RECOVERY,
+    from: "    for (const row of rows) {\n",
+    to: "    for (const row of rows.length > 1 ? rows.slice(0, -1) : rows) {\n",
+    seeds: 10,
+  },
+  {
+    name: "a parked fetch is not woken",
+    file: "src/log/parked-fetches.ts",
+    from: "for (const fetch of [...parked]) fetch.check();",
+    to: "",
+    seeds: 10,
+  },
+  {
+    name: "a read cuts its last batch in two",
+    file: "src/log/read.ts",
+    from: "    end = next;\n",
+    to: "    end = i > first + 1 ? next - 1 : next;\n",
+    seeds: 20,
+  },
+  {
+    name: "a read begins behind the first batch of a row",
+    file: "src/log/read.ts",
+    from: "const first = row.index.firstReachingOffset(fromOffset);",
+    to: "const first = row.index.firstReachingOffset(fromOffset + (fromOffset === row.baseOffset ? 1 : 0));",
+    seeds: 20,
+  },
+  {
+    name: "a large batch ends with its first row",
+    file: "src/log/read.ts",
+    from: "  while (left > 0) {\n    const part = rows.row(row.sequence + parts.length);",
+    to: "  while (left > row.sizeInBytes) {\n    const part = rows.row(row.sequence + parts.length);",
+    seeds: 20,
+  },
+  {
+    name: "DeleteRecords is answered before it is durable",
+    file: "src/broker/handlers/21-delete-records.ts",
+    from: "await broker.committed();",
+    to: "",
+    seeds: 200,
+  },
+  {
+    name: "DeleteRecords is not stored",
+    file: PARTITION_LOG,
+    from: "      this.removeRowsBefore(offset);\n      this.recordDue = true;\n",
+    to: "      this.removeRowsBefore(offset);\n",
+    seeds: 20,
+  },
+  {
+    name: "DeleteRecords takes the row that holds its offset along",
+    file: "src/log/partition-rows.ts",
+    from: "const endSequence = this.sequenceOf(offset);",
+    to: "const endSequence = Math.min(this.sequenceOf(offset) + 1, this.sequence);",
+    seeds: 40,
+  },
+  {
+    name: "groups answer before their records are committed",
+    file: "src/broker/group-partition.ts",
+    from: "const errorCode = committed === null ? ErrorCode.NONE : await committed;",
+    to: "const errorCode = ErrorCode.NONE as ErrorCode;",
+    seeds: 100,
+  },
+  {
+    name: "an assignment leaves before its record is committed",
+    file: "src/broker/group-partition.ts",
+    from: "    if (this.openAppends === 0) {\n",
+    to: "    if (this.openAppends === 0 || decision.replies.length > 0) {\n",
+    seeds: 200,
+  },
+  {
+    name: "an offset commit of any generation is taken",
+    file: "src/group/classic/heartbeat.ts",
+    from: '  if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;\n  if (group.state === "CompletingRebalance")',
+    to: '  if (group.state === "CompletingRebalance")',
+    seeds: 100,
+  },
+  {
+    name: "a sync of any generation is taken",
+    file: "src/group/classic/sync.ts",
+    from: "if (command.generationId !== group.generationId) return syncError(ErrorCode.ILLEGAL_GENERATION);",
+    to: "",
+    seeds: 200,
+  },
+  {
+    name: "a new generation keeps its number",
+    file: "src/group/classic/group.ts",
+    from: "    this.generationId++;\n",
+    to: "    if (this.generationId % 3 !== 2) this.generationId++;\n    else this.generationId += 0;\n",
+    seeds: 40,
+  },
+  {
+    name: "every member gets the first member's assignment",
+    file: "src/group/classic/sync.ts",
+    from: "member.assignment = assignments.get(member.memberId)?.slice() ?? NO_BYTES;",
+    to: "member.assignment = [...assignments.values()][0]?.slice() ?? NO_BYTES;",
+    seeds: 20,
+  },
+  {
+    name: "a committed offset is not replayed",
+    file: "src/group/coordinator.ts",
+    from: "      this.offsets.apply(change.position, change.committed);\n",
+    to: "",
+    seeds: 20,
+  },
+  {
+    name: "a replay takes the older of two committed offsets",
+    file: "src/group/coordinator.ts",
+    from: "      this.offsets.apply(change.position, change.committed);\n",
+    to: "      if (this.offsets.get(change.position) === undefined) this.offsets.apply(change.position, change.committed);\n",
+    seeds: 20,
+  },
+  {
+    name: "a block of producer ids is not stored",
+    file: "src/cluster/cluster.ts",
+    from: 'await this.#store([{ kind: "producer-ids", nextProducerId }]);',
+    to: "this.#state.nextProducerId = nextProducerId;",
+    seeds: 60,
+  },
+  {
+    name: "a block of producer ids is used twice",
+    file: "src/broker/producer-ids.ts",
+    from: "    this.#endId = firstProducerId + count;\n",
+    to: "    this.#endId = firstProducerId + count + 1;\n",
+    seeds: 60,
+  },
+  {
+    name: "whoever is asked leads",
+    file: "src/broker/broker.ts",
+    from: "    if (partition.leaderId !== this.brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER;\n",
+    to: "",
+    seeds: 60,
+  },
+  {
+    name: "a created topic is not stored",
+    file: "src/cluster/stored.ts",
+    from: "      return { key: `topic/${record.topic.topicId}`, value: JSON.stringify(packed(record.topic)) };",
+    to: "      return { key: `topic/${record.topic.name.slice(0, 1)}`, value: null };",
+    seeds: 10,
+  },
+  {
+    name: "a fetch session leaves out partitions that have new records",
+    file: "src/broker/fetch-sessions.ts",
+    from: "  let changed = result.sizeInBytes > 0;\n",
+    to: "  let changed = false;\n  if (result.sizeInBytes > 0) cached.highWatermark = result.highWatermark;\n",
+    seeds: 20,
+  },
+  {
+    name: "answers leave in the order in which they are ready",
+    file: "src/broker/connection.ts",
+    from: "    await this.#last;\n",
+    to: "",
+    seeds: 60,
+  },
+];

@@ -1,0 +1,41 @@
+import type { Rewrite } from "./rewrite.ts";
+
+/**
+ * The core's limits, made so small that a minute of simulated time meets all of them: rows fill up, batches span rows, the cache forgets,
+ * snapshots are taken, removals go in slices, blocks of producer ids run out, connections are held back.
+ */
+const SMALL: readonly (readonly [file: string, name: string, was: string, value: string])[] = [
+  ["src/log/limits.ts", "MAX_ROW_BYTES", "1 << 20", "4 << 10"],
+  ["src/log/limits.ts", "MIN_ROW_BUFFER_BYTES", "4 << 10", "1 << 9"],
+  ["src/log/limits.ts", "TAIL_MAX_BYTES", "32 << 20", "16 << 10"],
+  ["src/log/limits.ts", "READ_ROWS_MAX_BYTES", "8 << 20", "8 << 10"],
+  ["src/log/limits.ts", "READ_AHEAD_ROWS", "256", "3"],
+  ["src/log/limits.ts", "READ_AHEAD_BYTES", "256 << 10", "4 << 10"],
+  ["src/log/limits.ts", "JOIN_BELOW_BYTES", "16 << 10", "256"],
+  ["src/log/limits.ts", "SPARE_BUFFERS_MAX_BYTES", "8 << 20", "16 << 10"],
+  ["src/log/limits.ts", "SNAPSHOT_EVERY_ROWS", "256", "6"],
+  ["src/log/limits.ts", "SNAPSHOT_EVERY_BATCHES", "4096", "24"],
+  ["src/log/limits.ts", "DELETION_SLICE_ROWS", "32", "2"],
+  ["src/log/limits.ts", "MAX_STAGED_BYTES", "32 << 20", "64 << 10"],
+  ["src/cluster/limits.ts", "PRODUCER_ID_BLOCK_SIZE", "1_000", "2"],
+  ["src/broker/connection.ts", "MAX_REQUESTS_IN_FLIGHT", "128", "4"],
+  ["src/broker/fetch-sessions.ts", "MAX_FETCH_SESSIONS", "1_000", "3"],
+];
+
+const HIDDEN: readonly Rewrite[] = [
+  { file: "src/log/recovery.ts", from: "const REPLAY_SLICE_ROWS = 64;", to: "const REPLAY_SLICE_ROWS = 3;" },
+  {
+    file: "src/broker/group-environment.ts",
+    from: "const REPLAY_STEP_BYTES = 1024 * 1024;",
+    to: "const REPLAY_STEP_BYTES = 2000;",
+  },
+];
+
+export const SMALL_LIMITS: readonly Rewrite[] = [
+  ...SMALL.map(([file, name, was, value]) => ({
+    file,
+    from: `export const ${name} = ${was};`,
+    to: `export const ${name} = ${value};`,
+  })),
+  ...HIDDEN,
+];

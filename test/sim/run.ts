@@ -1,0 +1,221 @@
+import { check } from "../checker/check.ts";
+import type { Anomaly, HistoryEvent } from "../checker/history.ts";
+import { Admin } from "./clients/admin.ts";
+import { Auditor } from "./clients/auditor.ts";
+import { topicKey } from "./clients/client.ts";
+import { LostError } from "./clients/connection.ts";
+import { Member } from "./clients/member.ts";
+import { Producer } from "./clients/producer.ts";
+import { Reader } from "./clients/reader.ts";
+import { Simulation } from "./simulation.ts";
+import type { MemberSpec, Workload } from "./workload.ts";
+
+const SETUP_MS = 120_000;
+/** How long what is left over may take once all is well again. */
+const SETTLE_MS = 240_000;
+const AUDIT_MS = 240_000;
+const MAX_PROBES = 4;
+const LATE_MS = 5_000;
+
+export interface RunResult {
+  readonly workload: Workload;
+  /** Broken rules, things that never came to an end, and exceptions. */
+  readonly problems: readonly string[];
+  readonly rules: readonly string[];
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly traceHash: string;
+  readonly trace: readonly string[];
+  readonly history: readonly HistoryEvent[];
+}
+
+/** Runs a workload from its first to its last moment and holds its history against the promises. */
+export async function run(workload: Workload, keepsTrace = false): Promise<RunResult> {
+  const running = new Run(workload, keepsTrace);
+  return running.result(await running.play());
+}
+
+class Run {
+  readonly #workload: Workload;
+  readonly #simulation: Simulation;
+  readonly #producers: Producer[] = [];
+  readonly #members = new Map<string, Member>();
+  #beganMs = 0;
+
+  constructor(workload: Workload, keepsTrace: boolean) {
+    this.#workload = workload;
+    this.#simulation = new Simulation(workload.seed, workload.brokers, keepsTrace);
+  }
+
+  /** What never came to an end, if something didn't. */
+  async play(): Promise<string | null> {
+    const simulation = this.#simulation;
+    const admin = new Admin(simulation.process("admin"), simulation);
+    const isSetUp = await this.#until(SETUP_MS, async () => {
+      for (const { name, partitions } of this.#workload.topics) await admin.createUntilThere(name, partitions);
+    });
+    if (!isSetUp) return "the topics were never there";
+    this.#beganMs = simulation.scheduler.nowMs;
+    this.#start(admin);
+    await simulation.scheduler.run(this.#beganMs + this.#workload.untilMs);
+    simulation.heal();
+    for (const producer of this.#producers) producer.stop();
+    this.#keepGroups();
+    simulation.record({ type: "quiet", atMs: simulation.scheduler.nowMs });
+    const isIdle = () => this.#producers.every((producer) => producer.isIdle);
+    await simulation.scheduler.run(simulation.scheduler.nowMs + SETTLE_MS, isIdle);
+    if (!isIdle()) return "a producer never got rid of its records";
+    return this.#audit();
+  }
+
+  result(stuck: string | null): RunResult {
+    const simulation = this.#simulation;
+    for (const producer of this.#producers) producer.abandon();
+    const staleReads = this.#workload.faults.some((fault) => fault.kind === "double-start");
+    const isOver = stuck === null && simulation.bugs.length === 0;
+    const anomalies = check(simulation.history, { staleReads, isComplete: isOver, lateMs: LATE_MS, noRetention: true });
+    const problems = [
+      ...simulation.bugs.map((bug) => `exception: ${bug}`),
+      ...(stuck === null || simulation.bugs.length > 0 ? [] : [`stuck: ${stuck}`]),
+      ...anomalies.map(({ rule, message }: Anomaly) => `${rule}: ${message}`),
+    ];
+    return {
+      workload: this.#workload,
+      problems,
+      rules: [...new Set(problems.map((problem) => problem.slice(0, problem.indexOf(":"))))],
+      simulatedMs: simulation.scheduler.nowMs,
+      events: simulation.trace.count,
+      traceHash: simulation.trace.hash,
+      trace: simulation.trace.lines,
+      history: simulation.history,
+    };
+  }
+
+  /** Runs the world until a task is done; false when it isn't by then. */
+  async #until(withinMs: number, task: () => Promise<void>): Promise<boolean> {
+    let isDone = false;
+    const { scheduler } = this.#simulation;
+    task().then(
+      () => {
+        isDone = true;
+      },
+      (error) => this.#simulation.bug(error),
+    );
+    await scheduler.run(scheduler.nowMs + withinMs, () => isDone);
+    return isDone;
+  }
+
+  #start(admin: Admin): void {
+    const simulation = this.#simulation;
+    const { producers, readers, members, admin: actions, faults } = this.#workload;
+    for (const spec of producers) {
+      const producer = new Producer(simulation.process(spec.name), simulation, spec);
+      this.#producers.push(producer);
+      producer.process.spawn(() => producer.run());
+    }
+    for (const spec of readers) {
+      const reader = new Reader(simulation.process(spec.name), simulation, spec);
+      reader.process.spawn(() => reader.run());
+    }
+    for (const spec of members) this.#schedule(spec.startMs, () => this.#startMember(spec, 1));
+    for (const spec of members) for (const end of spec.ends) this.#schedule(end.atMs, () => this.#endMember(spec, end));
+    for (const action of actions) this.#schedule(action.atMs, () => admin.process.spawn(() => admin.carryOut(action)));
+    for (const fault of faults) this.#schedule(fault.atMs, () => simulation.apply(fault));
+  }
+
+  #schedule(atMs: number, action: () => void): void {
+    const { scheduler } = this.#simulation;
+    scheduler.at(this.#beganMs + atMs - scheduler.nowMs, "", action);
+  }
+
+  #startMember(spec: MemberSpec, life: number): void {
+    const process = this.#simulation.process(`${spec.name}.${life}`);
+    const member = new Member(process, this.#simulation, spec);
+    this.#members.set(spec.name, member);
+    process.spawn(() => member.run());
+  }
+
+  #endMember(spec: MemberSpec, end: MemberSpec["ends"][number]): void {
+    const member = this.#members.get(spec.name);
+    if (member === undefined) return;
+    if (end.how === "vanish") {
+      for (const wire of [...this.#simulation.network.wires]) if (wire.process === member.process) wire.goSilent();
+    }
+    if (end.how === "leave") member.process.spawn(() => member.leave());
+    else member.process.kill();
+    if (end.returnAfterMs < 0) return;
+    const life = 1 + Number(member.name.slice(member.name.lastIndexOf(".") + 1));
+    this.#simulation.scheduler.at(end.returnAfterMs, "", () => {
+      member.process.kill();
+      this.#startMember(spec, life);
+    });
+  }
+
+  /** Each group gets a member that stays, so that it can come to the end of its topics. */
+  #keepGroups(): void {
+    const groups = Map.groupBy(this.#workload.members, (spec) => spec.group);
+    for (const [group, specs] of groups) {
+      const topics = [...new Set(specs.flatMap((spec) => spec.topics))];
+      this.#startMember({ ...specs[0], name: `${group}-keeper`, topics, instanceId: null, ends: [] }, 1);
+    }
+  }
+
+  async #audit(): Promise<string | null> {
+    const simulation = this.#simulation;
+    const auditor = new Auditor(simulation.process("auditor"), simulation);
+    const hasProbed = await this.#until(AUDIT_MS, () => probe(auditor));
+    if (!hasProbed) return "the probes never ended";
+    const groups = await this.#until(AUDIT_MS, () => this.#groupsAtEnd(auditor));
+    if (!groups) return "a group never came to the end of its topics";
+    simulation.controller.crash(0);
+    for (const host of simulation.hosts.values()) host.crash(0, false);
+    const isAudited = await this.#until(AUDIT_MS, () => this.#readAll());
+    return isAudited ? null : "the last reading never ended";
+  }
+
+  async #groupsAtEnd(auditor: Auditor): Promise<void> {
+    const groups = Map.groupBy(this.#workload.members, (spec) => spec.group);
+    for (const [group, specs] of groups) {
+      for (const name of new Set(specs.flatMap((spec) => spec.topics))) {
+        const topic = auditor.topics.get(name);
+        for (const position of topic === undefined ? [] : auditor.positionsOf(topic)) {
+          const end = await auditor.end(position);
+          if (end === 0) continue;
+          const topicName = topicKey(position);
+          const hasCommitted = (event: HistoryEvent) =>
+            event.type === "commit" &&
+            event.group === group &&
+            event.topic === topicName &&
+            event.partition === position.partition &&
+            event.offset >= end &&
+            event.outcome === "acknowledged";
+          while (!this.#simulation.history.some(hasCommitted)) await auditor.process.sleep(1_000);
+        }
+      }
+    }
+  }
+
+  /** After everything has been started anew: what is there now is there to stay. */
+  async #readAll(): Promise<void> {
+    const auditor = new Auditor(this.#simulation.process("last-auditor"), this.#simulation);
+    const topics = await auditor.lookAtTopics();
+    for (const topic of topics) for (const position of auditor.positionsOf(topic)) await auditor.read(position);
+    for (const [group, specs] of Map.groupBy(this.#workload.members, (spec) => spec.group)) {
+      const names = new Set(specs.flatMap((spec) => spec.topics));
+      const positions = topics.filter((topic) => names.has(topic.name)).flatMap((topic) => auditor.positionsOf(topic));
+      await auditor.committed(group, positions);
+    }
+  }
+}
+
+async function probe(auditor: Auditor): Promise<void> {
+  const topics = await auditor.lookAtTopics();
+  const positions = topics.flatMap((topic) => auditor.positionsOf(topic));
+  for (const position of positions.slice(0, MAX_PROBES)) {
+    try {
+      await auditor.probe(position);
+    } catch (error) {
+      if (!(error instanceof LostError)) throw error;
+    }
+  }
+}

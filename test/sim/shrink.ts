@@ -1,0 +1,65 @@
+import { type RunResult, run } from "./run.ts";
+import type { MemberSpec, Workload } from "./workload.ts";
+
+const MAX_RUNS = 80;
+
+type List = "faults" | "admin" | "members" | "producers" | "readers";
+const LISTS: readonly List[] = ["faults", "admin", "members", "producers", "readers"];
+
+/**
+ * Leaves out of a failing workload whatever isn't needed to fail by one of the same rules. Every part has chance of its own, so what
+ * stays behaves much as before.
+ */
+export async function shrink(failed: RunResult): Promise<RunResult> {
+  const shrinker = new Shrinker(failed);
+  await shrinker.shorten();
+  for (const list of LISTS) await shrinker.thin(list);
+  await shrinker.keepMembersAlive();
+  await shrinker.shorten();
+  return shrinker.smallest;
+}
+
+class Shrinker {
+  smallest: RunResult;
+  readonly #rules: ReadonlySet<string>;
+  #runs = 0;
+
+  constructor(failed: RunResult) {
+    this.smallest = failed;
+    this.#rules = new Set(failed.rules);
+  }
+
+  async #try(workload: Workload): Promise<boolean> {
+    if (this.#runs++ >= MAX_RUNS) return false;
+    const result = await run(workload);
+    if (!result.rules.some((rule) => this.#rules.has(rule))) return false;
+    this.smallest = result;
+    return true;
+  }
+
+  /** Halves of a list first, then smaller and smaller parts of it. */
+  async thin(list: List): Promise<void> {
+    for (let size = Math.ceil(this.smallest.workload[list].length / 2); size >= 1; size = Math.floor(size / 2)) {
+      for (let at = 0; at < this.smallest.workload[list].length; ) {
+        const { workload } = this.smallest;
+        const left = [...workload[list].slice(0, at), ...workload[list].slice(at + size)];
+        if (!(await this.#try({ ...workload, [list]: left }))) at += size;
+      }
+    }
+  }
+
+  async keepMembersAlive(): Promise<void> {
+    for (let at = 0; at < this.smallest.workload.members.length; at++) {
+      const { workload } = this.smallest;
+      const members = workload.members.map((member, index): MemberSpec => (index === at ? { ...member, ends: [] } : member));
+      if (workload.members[at].ends.length > 0) await this.#try({ ...workload, members });
+    }
+  }
+
+  async shorten(): Promise<void> {
+    for (const share of [0.25, 0.5, 0.75]) {
+      const { workload } = this.smallest;
+      if (await this.#try({ ...workload, untilMs: Math.floor(workload.untilMs * share) })) return this.shorten();
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { Fault } from "./faults.ts";
+
+/** Everything that one run does, as plain data made from a seed. */
+export interface Workload {
+  readonly seed: number;
+  /** When faults and new records end and the quiet time begins. */
+  readonly untilMs: number;
+  readonly brokers: number;
+  readonly topics: readonly TopicSpec[];
+  readonly producers: readonly ProducerSpec[];
+  readonly readers: readonly ReaderSpec[];
+  readonly members: readonly MemberSpec[];
+  readonly admin: readonly AdminAction[];
+  readonly faults: readonly Fault[];
+}
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+}
+
+export interface ProducerSpec {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly acks: -1 | 0 | 1;
+  readonly idempotent: boolean;
+  readonly maxInFlight: number;
+  readonly version: number;
+  readonly codec: 0 | 1 | 2 | 3 | 4;
+  readonly meanGapMs: number;
+  readonly maxRecords: number;
+  readonly valueBytes: number;
+  readonly startMs: number;
+  readonly deliveryTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export interface FetchSpec {
+  readonly version: number;
+  readonly hasSessions: boolean;
+  readonly maxWaitMs: number;
+  /** What the application takes for the records of one answer. */
+  readonly pollGapMs: number;
+  readonly maxBytes: number;
+  readonly partitionMaxBytes: number;
+}
+
+export interface ReaderSpec {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly fetch: FetchSpec;
+  readonly startMs: number;
+}
+
+/** How a member ends, and when it comes back (-1: never). */
+export interface MemberEnd {
+  readonly atMs: number;
+  readonly how: "leave" | "die" | "vanish";
+  readonly returnAfterMs: number;
+}
+
+export interface MemberSpec {
+  readonly name: string;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly instanceId: string | null;
+  readonly joinVersion: number;
+  readonly commitVersion: number;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly commitEveryMs: number;
+  readonly fetch: FetchSpec;
+  readonly startMs: number;
+  readonly ends: readonly MemberEnd[];
+}
+
+export type AdminAction =
+  | { readonly action: "create"; readonly atMs: number; readonly topic: string; readonly partitions: number }
+  | { readonly action: "delete"; readonly atMs: number; readonly topic: string }
+  | { readonly action: "grow"; readonly atMs: number; readonly topic: string; readonly partitions: number }
+  | {
+      readonly action: "delete-records";
+      readonly atMs: number;
+      readonly topic: string;
+      readonly partition: number;
+      readonly share: number;
+    };

@@ -95,6 +95,7 @@ export function encodeBlock(from: usize, length: u32, to: usize): u32 {
     from++;
     let misses: u32 = 1 << SKIP_SHIFT;
     while (from + 3 <= lastMatch) {
+      // Eight bytes at once hold four places to look at, one by one.
       const bytes = load<u64>(from);
       let sequence = <u32>bytes;
       let slot = slotOf(bytes, shift);

@@ -1,8 +1,12 @@
-// Where four bytes were last seen in the current block of at most 64 KB, as offsets from its start. LZ4 and Snappy share it.
+// Where five bytes were last seen in the current block of at most 64 KB, as offsets from its start. LZ4 and Snappy share it. Five
+// find longer matches than the four that a match needs: fewer of them, and that is both faster and smaller.
 // A small block gets a small table: clearing the whole would cost more than compressing.
 const MAX_HASH_BITS: u32 = 13;
 const MIN_HASH_BITS: u32 = 8;
 export const TABLE = memory.data(2 << 13, 16);
+
+/** The low five bytes of eight, spread over 64 bits. */
+const SPREAD: u64 = 889523592379;
 
 /** Empties a table for a block of `length` bytes. Returns the shift that `slotOf` needs. */
 export function clearTable(length: u32): u32 {
@@ -14,5 +18,5 @@ export function clearTable(length: u32): u32 {
 // @ts-ignore: a decorator of AssemblyScript's
 @inline
 export function slotOf(bytes: u64, shift: u32): usize {
-  return <usize>(((bytes << 24) * 889523592379) >> (shift + 32)) << 1;
+  return <usize>(((bytes << 24) * SPREAD) >> (shift + 32)) << 1;
 }

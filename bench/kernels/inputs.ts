@@ -24,7 +24,14 @@ const WORDS =
 function text(bytes: number): string {
   const random = generator(17);
   const levels = ["INFO ", "INFO ", "INFO ", "DEBUG", "WARN ", "ERROR"];
-  const places = ["orders.Checkout", "orders.Cart", "billing.Invoices", "http.Router", "storage.Segments", "auth.Sessions"];
+  const places = [
+    "orders.Checkout",
+    "orders.Cart",
+    "billing.Invoices",
+    "http.Router",
+    "storage.Segments",
+    "auth.Sessions",
+  ];
   const lines: string[] = [];
   for (let size = 0, index = 0; size < bytes; index++) {
     const time = new Date(1_760_000_000_000 + index * 317).toISOString();

@@ -53,6 +53,10 @@ export class Connection implements Peer {
     this.clientHost = clientHost;
   }
 
+  get hasVanished(): boolean {
+    return this.#ended;
+  }
+
   onVanish(callback: () => void): () => void {
     if (this.#ended) queueMicrotask(callback);
     else this.#vanished.add(callback);

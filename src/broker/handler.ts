@@ -5,6 +5,8 @@ import type { Broker } from "./broker.ts";
 export interface Peer {
   /** The client's address without its port, such as `127.0.0.1`. */
   readonly clientHost: string;
+  /** True once nobody will read the answer. */
+  readonly hasVanished: boolean;
   /** Calls back once when the connection ends; for what is parked. Returns the way to unsubscribe. */
   onVanish(callback: () => void): () => void;
 }

@@ -31,7 +31,7 @@ export async function ask<Q, S>(one: TestBroker, api: Api<Q, S>, version: number
   const request = through(api.request, draft, version);
   const context: RequestContext = {
     broker: asBroker(one),
-    peer: { clientHost: "127.0.0.1", onVanish: () => () => undefined },
+    peer: { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => undefined },
     apiVersion: version,
     clientId: "test",
     clientHost: "127.0.0.1",

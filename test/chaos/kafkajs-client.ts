@@ -53,6 +53,7 @@ export function kafkaOf(bootstrap: string, clientId: string, retries: number): K
 /** Ends early, and not with an error, when it is aborted. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {
       clearTimeout(timer);

@@ -57,7 +57,7 @@ export class GroupServer {
     const writer = new Writer();
     asked.encode(writer, request, apiVersion);
     const broker = { groups: this.groups } as unknown as Broker;
-    const peer = { clientHost: "127.0.0.1", onVanish: () => () => {} };
+    const peer = { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => {} };
     const nowMs = this.world.clock.nowMs();
     const context = { broker, peer, apiVersion, clientId, clientHost: "127.0.0.1", nowMs };
     const answer = await handler.handle(context, asked.decode(new Reader(writer.finish()), apiVersion));

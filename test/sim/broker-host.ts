@@ -239,7 +239,8 @@ class Instance implements Caller {
       receive: (frame) => {
         if (!this.isAlive) return;
         inbox.push(frame);
-        void read();
+        // A broker whose disk fails while a frame waits ends by itself.
+        read().catch((error) => this.#judge(error));
       },
       ended: end,
     };
@@ -254,9 +255,14 @@ class Instance implements Caller {
         wire.answer(outcome, digest(outcome[0]));
       }
     } catch (error) {
-      const isOurs = !(error instanceof RpcError) && !(error instanceof StorageError);
-      if (isOurs && this.isAlive && !this.#isOld) this.#host.options.onBug(error);
+      this.#judge(error);
     }
     if (this.isAlive) wire.serverClose();
+  }
+
+  /** What the world did to the broker is no bug of it, nor is what an instance does that may do nothing any more. */
+  #judge(error: unknown): void {
+    const isOurs = !(error instanceof RpcError) && !(error instanceof StorageError);
+    if (isOurs && this.isAlive && !this.#isOld) this.#host.options.onBug(error);
   }
 }

@@ -23,6 +23,8 @@ interface LinkState {
 
 /** How long a broker keeps a connection on which nothing comes any more. */
 const KEEPALIVE_MS = 45_000;
+/** What the clock can tell apart. */
+const SHORTEST_MS = 0.001;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Connections between clients and brokers: each direction keeps its order, everything else is chance. */
@@ -138,7 +140,7 @@ class Pipe {
       if (this.#wire.isForgotten || this.#wire.isSilent) return;
       const heldUntilMs = Math.max(link.heldUntilMs, this.#wire.stalledUntilMs);
       const waitMs = heldUntilMs - network.scheduler.nowMs;
-      if (waitMs > 0) return this.#pumpAfter(waitMs, what);
+      if (waitMs > 0) return this.#pumpAfter(Math.max(waitMs, SHORTEST_MS), what);
       this.#packets.shift()?.deliver();
     });
   }

@@ -32,7 +32,16 @@ export interface RunResult {
 /** Runs a workload from its first to its last moment and holds its history against the promises. */
 export async function run(workload: Workload, keepsTrace = false): Promise<RunResult> {
   const running = new Run(workload, keepsTrace);
-  return running.result(await running.play());
+  const onUnhandled = (error: unknown) => running.bug(error);
+  process.on("unhandledRejection", onUnhandled);
+  try {
+    const stuck = await running.play();
+    // Node tells of rejections that nobody heard when it comes up for air.
+    await new Promise(setImmediate);
+    return running.result(stuck);
+  } finally {
+    process.off("unhandledRejection", onUnhandled);
+  }
 }
 
 class Run {
@@ -45,6 +54,10 @@ class Run {
   constructor(workload: Workload, keepsTrace: boolean) {
     this.#workload = workload;
     this.#simulation = new Simulation(workload.seed, workload.brokers, keepsTrace);
+  }
+
+  bug(error: unknown): void {
+    this.#simulation.bug(error);
   }
 
   /** What never came to an end, if something didn't. */

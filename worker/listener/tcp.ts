@@ -7,6 +7,8 @@ import type { Env } from "../env.ts";
  */
 export async function pipeToBroker(socket: Socket, env: Env): Promise<void> {
   const { localAddress, remoteAddress } = await socket.opened;
+  // HTTP's CONNECT method comes here, too, without a peer: who opens only the HTTP port must not open Kafka by it.
+  if (remoteAddress === undefined) return socket.close();
   const brokers = parseBrokers(env.KEDGE_BROKERS);
   const port = portOf(localAddress);
   const broker = brokers.find((candidate) => candidate.port === port) ?? brokers[0];

@@ -13,6 +13,7 @@ import { ActivityWatch } from "../listener/activity.ts";
 import { ReceiveBudget } from "../listener/receive-budget.ts";
 import { serveConnection } from "../listener/serve-connection.ts";
 import { SqlLogStore } from "../storage/sql-log-store.ts";
+import { controllerOf } from "./controller-stub.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
 
 /** What the receive buffers of all connections may hold together: half of what an object has. */
@@ -22,7 +23,7 @@ const RECEIVE_BUDGET_BYTES = 64 * 1024 * 1024;
 const MAX_CONNECTIONS = 2_000;
 
 /** An RPC has no connection that could vanish under a parked request. */
-const IN_PROCESS_PEER: Peer = { clientHost: "127.0.0.1", onVanish: () => () => undefined };
+const IN_PROCESS_PEER: Peer = { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => undefined };
 
 /** One broker: its clients' connections, the partitions that it leads, and their logs. */
 export class BrokerObject extends DurableObject<Env> {
@@ -39,7 +40,7 @@ export class BrokerObject extends DurableObject<Env> {
         clock: runtimeClock,
         random: runtimeRandom,
         timers: runtimeTimers,
-        controller: env.CLUSTER.get(env.CLUSTER.idFromName("cluster")),
+        controller: controllerOf(env),
         logStore: new SqlLogStore(context.storage),
         compression: { kernels: createWasmKernels(kernelsModule), codecs: zlibCodecs },
         // What is in memory and what is stored may differ now: only a new start from storage is safe.

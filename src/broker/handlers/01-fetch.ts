@@ -12,7 +12,7 @@ import type { Draft } from "#protocol/schema.ts";
 import type { Broker } from "../broker.ts";
 import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
 import type { FetchContext, FetchTarget } from "../fetch-sessions.ts";
-import { handler, type RequestContext } from "../handler.ts";
+import { CLOSE_CONNECTION, handler, type RequestContext } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
 
 /** Kafka's `fetch.max.bytes` is 55 MB. */
@@ -46,6 +46,7 @@ export const fetch = handler({
       byTopicId: context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID,
     };
     const reads = await readOrPark(context, request, session.targets, limits);
+    if (reads.length < session.targets.length) return CLOSE_CONNECTION;
     return answer(context, request, session, reads);
   },
 });
@@ -85,26 +86,42 @@ async function readOrPark(
   targets: readonly FetchTarget[],
   limits: FetchLimits,
 ): Promise<readonly PartitionRead[]> {
-  let reads = readPartitions(broker, targets, limits);
-  if (request.maxWaitMs <= 0 || targets.length === 0) return reads;
   const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
-  while (!isEnough(reads, request.minBytes)) {
-    const parked = reads;
-    const logs = parked.flatMap((read) => (read.log === null ? [] : [read.log]));
-    const isSatisfied = () => bytesAvailable(parked, limits) >= Math.min(request.minBytes, limits.maxBytes);
-    const isOver = !(await broker.parkFetch(logs, deadlineMs, peer, isSatisfied));
-    // At the deadline the client gets what there is, which may be more than there was when it began to wait.
-    reads = readPartitions(broker, targets, limits);
-    if (isOver) break;
+  for (;;) {
+    const { reads, waiting } = readOnce(broker, request, targets, limits);
+    if (reads !== null) return reads;
+    if (!(await park({ broker, peer }, request, waiting, { ...limits, deadlineMs }))) break;
   }
-  return reads;
+  // At the deadline the client gets what there is, which may be more than there was when it began to wait.
+  return peer.hasVanished ? [] : readPartitions(broker, targets, limits);
+}
+
+type Waiting = Pick<PartitionRead, "log" | "target">;
+
+/** What there is, or null when it isn't enough yet: then nothing of it is kept, since a thousand that wait would hold gigabytes. */
+function readOnce(broker: Broker, request: FetchRequest, targets: readonly FetchTarget[], limits: FetchLimits) {
+  const reads = readPartitions(broker, targets, limits);
+  const isDone = request.maxWaitMs <= 0 || targets.length === 0 || isEnough(reads, request.minBytes);
+  return isDone ? { reads, waiting: [] } : { reads: null, waiting: reads.map(({ log, target }) => ({ log, target })) };
+}
+
+/** Waits until there is enough; false at the deadline, or when the client has gone. */
+function park(
+  { broker, peer }: Pick<RequestContext, "broker" | "peer">,
+  request: FetchRequest,
+  waiting: readonly Waiting[],
+  { maxBytes, deadlineMs }: FetchLimits & { readonly deadlineMs: number },
+): Promise<boolean> {
+  const logs = waiting.flatMap(({ log }) => (log === null ? [] : [log]));
+  const wanted = Math.min(request.minBytes, maxBytes);
+  const isSatisfied = () => bytesAvailable(waiting, maxBytes) >= wanted;
+  return broker.parkFetch(logs, deadlineMs, peer, isSatisfied);
 }
 
 /** What a read would find, without reading: asked at every commit for every fetch that waits. */
-function bytesAvailable(reads: readonly PartitionRead[], limits: FetchLimits): number {
-  return reads.reduce((sum, { log, target }) => {
-    if (log === null) return sum;
-    return sum + log.bytesAvailable(target.fetchOffset, Math.min(target.maxBytes, limits.maxBytes));
+function bytesAvailable(waiting: readonly Waiting[], maxBytes: number): number {
+  return waiting.reduce((sum, { log, target }) => {
+    return log === null ? sum : sum + log.bytesAvailable(target.fetchOffset, Math.min(target.maxBytes, maxBytes));
   }, 0);
 }
 

@@ -129,7 +129,8 @@ def produce(name, records_per_s, idempotent, acks, retries, ordered, config):
                 attempts=2 if retries and not idempotent else 1,
                 ids=[key],
                 outcome=outcome,
-                baseOffset=message.offset() if answered else -1,
+                # None where a later answer acknowledged it, too.
+                baseOffset=-1 if message.offset() is None or not answered else message.offset(),
                 errorCode=code,
             )
 

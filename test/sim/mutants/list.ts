@@ -237,10 +237,10 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 20,
   },
   {
-    name: "answers leave in the order in which they are ready",
+    name: "the newest answer leaves first",
     file: "src/broker/connection.ts",
-    from: "    await this.#last;\n",
-    to: "",
-    seeds: 60,
+    from: "const slot = this.#slots.shift() as Slot;",
+    to: "const slot = this.#slots.pop() as Slot;",
+    seeds: 20,
   },
 ];

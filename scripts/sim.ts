@@ -11,10 +11,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { generate } from "../test/sim/generate.ts";
-import { MUTANTS } from "../test/sim/mutants/list.ts";
-import { type RunResult, run } from "../test/sim/run.ts";
-import { shrink } from "../test/sim/shrink.ts";
+import { generate } from "#test/sim/generate.ts";
+import { MUTANTS } from "#test/sim/mutants/list.ts";
+import { type RunResult, run } from "#test/sim/run.ts";
+import { shrink } from "#test/sim/shrink.ts";
 
 const OUT = "build/sim";
 const MAX_SHOWN = 10;
@@ -58,7 +58,10 @@ async function runSeeds(first: number, count: number): Promise<number> {
   let simulatedSeconds = 0;
   let failures = 0;
   for (let seed = first; seed < first + count; seed++) {
-    const result = await run(generate(seed, values.until === undefined ? undefined : Number(values.until)), values.trace);
+    const result = await run(
+      generate(seed, values.until === undefined ? undefined : Number(values.until)),
+      values.trace,
+    );
     simulatedSeconds += result.simulatedMs / 1000;
     if (values.trace) console.log(result.trace.join("\n"));
     if (result.problems.length > 0) {
@@ -82,7 +85,17 @@ async function runSeeds(first: number, count: number): Promise<number> {
 function runMutants(text: string): number {
   let survivors = 0;
   for (const { name, seeds } of MUTANTS.filter((mutant) => mutant.name.includes(text))) {
-    const args = ["--no-warnings", "--import", HOOK, import.meta.filename, "--brief", "--from", values.from, "--seeds", `${seeds}`];
+    const args = [
+      "--no-warnings",
+      "--import",
+      HOOK,
+      import.meta.filename,
+      "--brief",
+      "--from",
+      values.from,
+      "--seeds",
+      `${seeds}`,
+    ];
     const env = { ...process.env, KEDGE_SIM_MUTANT: name };
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", maxBuffer: 1 << 28 });
     const found = /^seed (\d+) fails:\n {2}(.{0,140})/m.exec(stdout);

@@ -21,6 +21,16 @@ export function ourBenches(module: object): Bench[] {
   ];
 }
 
+/** How many times a millisecond the kernels could be made ready. In Node each memory reserves gigabytes of addresses. */
+export function instantiationBench(module: object): Bench {
+  const run = (turns: number): unknown => {
+    let last: unknown;
+    for (let index = 0; index < turns; index++) last = createWasmKernels(module);
+    return last;
+  };
+  return { subject: "Kedge", name: "instantiate all kernels", unit: "a millisecond", amount: 1000, run };
+}
+
 export function referenceBatch(list: readonly NewRecord[]): Uint8Array {
   return buildBatch({ kernels: referenceKernels, codecs: NO_CODECS }, list);
 }

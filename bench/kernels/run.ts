@@ -17,7 +17,7 @@ import { WorkerdRuntime } from "./workerd.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 /** What each bench runs before it counts, for the engines' compilers. */
-const WARM_SECONDS = 0.06;
+const WARM_SECONDS = 0.15;
 const COMPARE = path.join(ROOT, "bench/compare");
 
 export interface KernelRun {

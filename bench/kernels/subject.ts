@@ -25,8 +25,8 @@ export interface Bench {
   readonly subject: string;
   /** `lz4 compress JSON 64 KB` */
   readonly name: string;
-  readonly unit: "MB/s" | "M records/s";
-  /** Bytes or records that one turn works on. */
+  readonly unit: "MB/s" | "M records/s" | "a millisecond";
+  /** Bytes or records that one turn works on; a million units make one of the figure. */
   readonly amount: number;
   run(turns: number): unknown;
 }

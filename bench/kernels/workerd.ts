@@ -12,16 +12,13 @@ const COMPATIBILITY_DATE = /^compatibility_date = "(.*)"/m;
 
 const ENTRY = `
 import { benchWorker } from "../../../../bench/kernels/worker.ts";
-import { ourBenches, referenceBatch } from "../../../../bench/kernels/ours.ts";
-import { benchesOf } from "../../../../bench/kernels/subject.ts";
 import { lz4WasmPeer, portablePeers } from "../../../../bench/compare/peers.mjs";
 import kernels from "./kernels.wasm";
 import lz4WasmModule from "./lz4_wasm_bg.wasm";
 import * as lz4Wasm from "./lz4-wasm.mjs";
 
 lz4Wasm.give(new WebAssembly.Instance(lz4WasmModule, { "./lz4_wasm_bg.js": lz4Wasm }).exports);
-const peers = [...portablePeers, lz4WasmPeer(lz4Wasm)].flatMap((peer) => benchesOf(peer, referenceBatch));
-export default benchWorker([...ourBenches(kernels), ...peers]);
+export default benchWorker(kernels, [...portablePeers, lz4WasmPeer(lz4Wasm)]);
 `;
 
 /** Bundles the Worker with wrangler, as the product is. Returns workerd's config. */

@@ -18,6 +18,9 @@ import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
 import { ProducerIds } from "./producer-ids.ts";
 
+/** How often a broker that suspects its image asks the controller for a newer one at most. */
+const IMAGE_MIN_AGE_MS = 1_000;
+
 /** What a broker needs of its shell. */
 export interface BrokerPorts {
   readonly brokerId: number;
@@ -53,6 +56,7 @@ export class Broker {
   #view: ClusterView | null = null;
   #settings: BrokerSettings | null = null;
   #groups: GroupCoordinators | null = null;
+  #suspectedMs = Number.NEGATIVE_INFINITY;
   readonly #configs = new Map<TopicImage, TopicLogConfig>();
   /** The leader epoch under which this broker has led each open log. */
   readonly #ledEpochs = new WeakMap<PartitionLog, number>();
@@ -119,6 +123,18 @@ export class Broker {
     this.#tellGroups(before?.image.topics ?? []);
   }
 
+  /**
+   * Asks for a newer image beside the request that gave rise to it. What the controller tells the brokers of a change can get
+   * lost; a broker that never asked would serve a topic that is gone, and not know a partition that it leads, until the next change.
+   */
+  suspectImage(): void {
+    const nowMs = this.clock.nowMs();
+    if (Math.abs(nowMs - this.#suspectedMs) < IMAGE_MIN_AGE_MS) return;
+    this.#suspectedMs = nowMs;
+    // A controller that can't be reached is asked again by the next suspicion.
+    this.controller.refresh().catch(() => undefined);
+  }
+
   /** Groups forget what they committed for topics that are gone, and let go of what others coordinate now. */
   #tellGroups(topicsBefore: readonly TopicImage[]): void {
     this.#groups?.leadershipChanged();
@@ -137,6 +153,7 @@ export class Broker {
   /** The log of a partition that this broker leads, or why it has none for the client. */
   lead(topic: TopicImage | undefined, partitionIndex: number): PartitionLog | ErrorCode {
     const partition = topic?.partitions[partitionIndex];
+    if (partition?.leaderId !== this.brokerId) this.suspectImage();
     if (topic === undefined || partition === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (partition.leaderId !== this.brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
     const log = this.#logs.getOrCreate(topic.topicId, partitionIndex);

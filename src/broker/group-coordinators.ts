@@ -7,6 +7,7 @@ import { type CommitReply, GroupCoordinator, type OffsetCommitCommand } from "#g
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "#group/limits.ts";
 import { MemberBudget } from "#group/member-budget.ts";
 import { uuidText } from "#group/member-id.ts";
+import { OffsetBudget } from "#group/offset-budget.ts";
 import type { FetchedTopic, TopicToFetch } from "#group/offsets.ts";
 import { partitionOfGroup } from "#group/partition.ts";
 import { type JoinGroupReply, joinError, type SyncGroupReply, syncError } from "#group/turn.ts";
@@ -28,15 +29,22 @@ export class GroupCoordinators {
   readonly environment: GroupEnvironment;
   private readonly config: GroupConfig;
   private readonly budget: MemberBudget;
+  private readonly offsetBudget: OffsetBudget;
   private readonly partitions = new Map<number, GroupPartition>();
   private readonly loads = new Map<number, Promise<GroupPartition | ErrorCode>>();
   /** Coordinators that were let go and still have appends under way. */
   private readonly closing = new Map<number, Promise<void>>();
 
-  constructor(environment: GroupEnvironment, config: GroupConfig = DEFAULT_GROUP_CONFIG, budget = new MemberBudget()) {
+  constructor(
+    environment: GroupEnvironment,
+    config: GroupConfig = DEFAULT_GROUP_CONFIG,
+    budget = new MemberBudget(),
+    offsetBudget = new OffsetBudget(),
+  ) {
     this.environment = environment;
     this.config = config;
     this.budget = budget;
+    this.offsetBudget = offsetBudget;
   }
 
   /** Null when there is no coordinator to be had now: COORDINATOR_NOT_AVAILABLE. */
@@ -194,7 +202,7 @@ export class GroupCoordinators {
   private async loadFrom(index: number, leadership: Leadership): Promise<GroupPartition | ErrorCode> {
     // What the former coordinator still has under way would be missed by the replay.
     await this.closing.get(index);
-    const machine = new GroupCoordinator(this.config, this.budget);
+    const machine = new GroupCoordinator(this.config, this.budget, this.offsetBudget);
     const recordCount = await this.replayInto(machine, index, leadership).catch((error: unknown) => {
       machine.release();
       throw error;

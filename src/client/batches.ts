@@ -32,19 +32,36 @@ export interface FetchedBatch {
    * MalformedMessageError when the batch can't be opened within `maxBytes` or its records lie about their lengths.
    */
   records(compression: Compression, fromOffset: number, maxBytes: number): Generator<StoredRecord>;
+  /** The same in two steps, for whoever counts what an opened batch holds. */
+  open(compression: Compression, maxBytes: number): OpenedBatch;
 }
+
+/** A batch whose records can be read. */
+export interface OpenedBatch {
+  /** What it takes beyond the fetch answer: 0 where it was not compressed. */
+  readonly inflatedBytes: number;
+  records(fromOffset: number): Generator<StoredRecord>;
+}
+
+const NO_RECORDS: OpenedBatch = { inflatedBytes: 0, *records() {} };
 
 /** The whole batches of a fetch answer, in order. Throws MalformedMessageError where the bytes are no batches of magic 2. */
 export function* fetchedBatches(bytes: Uint8Array): Generator<FetchedBatch> {
   for (const { header, at, control } of readBatches(bytes)) {
     const packed = bytes.subarray(at + BATCH_HEADER_BYTES, at + header.sizeInBytes);
+    const open = (compression: Compression, maxBytes: number): OpenedBatch => {
+      if (control) return NO_RECORDS;
+      const opened = decompress(compression, codecOf(header.attributes), packed, maxBytes);
+      if (!opened.ok) throw new MalformedMessageError(`a compressed record batch cannot be opened: ${opened.reason}`);
+      const { bytes: plain } = opened;
+      const inflatedBytes = plain === packed ? 0 : plain.length;
+      return { inflatedBytes, records: (fromOffset) => recordsFrom(plain, header, fromOffset) };
+    };
     yield {
       nextOffset: lastOffsetOf(header) + 1,
+      open,
       *records(compression, fromOffset, maxBytes) {
-        if (control || lastOffsetOf(header) < fromOffset) return;
-        const opened = decompress(compression, codecOf(header.attributes), packed, maxBytes);
-        if (!opened.ok) throw new MalformedMessageError(`a compressed record batch cannot be opened: ${opened.reason}`);
-        yield* recordsFrom(opened.bytes, header, fromOffset);
+        if (lastOffsetOf(header) >= fromOffset) yield* open(compression, maxBytes).records(fromOffset);
       },
     };
   }

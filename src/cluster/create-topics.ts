@@ -1,12 +1,23 @@
 import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
 import type { CreateTopicOutcome, NewTopic, Outcome, PartitionImage, TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { MAX_PARTITIONS_PER_BROKER, MAX_PARTITIONS_PER_REQUEST, quoted } from "./limits.ts";
+import {
+  MAX_PARTITIONS_PER_BROKER,
+  MAX_PARTITIONS_PER_REQUEST,
+  quoted,
+  RESERVED_PARTITIONS_PER_INTERNAL_TOPIC,
+} from "./limits.ts";
 import { DONE, failure, isFailure, repeated } from "./outcome.ts";
 import { addReplicas, newPartition, placedRound, roundCounts } from "./placement.ts";
 import { brokerSettings } from "./settings.ts";
 import { type ClusterRecord, type ClusterState, type Decision, imageOf } from "./state.ts";
-import { CLUSTER_METADATA_TOPIC, collisionKey, isInternalTopic, topicNameProblem } from "./topic-names.ts";
+import {
+  CLUSTER_METADATA_TOPIC,
+  collisionKey,
+  INTERNAL_TOPIC_COUNT,
+  isInternalTopic,
+  topicNameProblem,
+} from "./topic-names.ts";
 import { checkTopicConfigs } from "./validate-configs.ts";
 
 export interface CreateTopicsArguments {
@@ -152,7 +163,7 @@ function assigned(state: ClusterState, topic: NewTopic, pending: Pending): numbe
   }
   const added = new Map<number, number>();
   addReplicas(added, replicas);
-  const full = claim(pending.replicaCounts, added);
+  const full = claim(pending.replicaCounts, added, reservedFor(topic.name, added));
   return isFailure(full) ? full : replicas;
 }
 
@@ -196,7 +207,8 @@ function placed(
   // Each topic begins one broker further on, so that topics of one partition spread too.
   const start = state.topics.size + pending.names.size;
   const round = { brokerIds, replicationFactor: factor, start, numPartitions };
-  const full = claim(pending.replicaCounts, roundCounts(round));
+  const added = roundCounts(round);
+  const full = claim(pending.replicaCounts, added, reservedFor(topic.name, added));
   return isFailure(full) ? full : placedRound(round);
 }
 
@@ -207,10 +219,17 @@ export function tooFewBrokers(factor: number, brokerCount: number): Outcome {
   );
 }
 
+/** How far beyond what ordinary topics may take a new topic with so many replicas on each broker may go. */
+function reservedFor(name: string, added: ReadonlyMap<number, number>): number {
+  if (!isInternalTopic(name)) return 0;
+  const isUsual = [...added.values()].every((count) => count <= RESERVED_PARTITIONS_PER_INTERNAL_TOPIC);
+  return isUsual ? INTERNAL_TOPIC_COUNT * RESERVED_PARTITIONS_PER_INTERNAL_TOPIC : 0;
+}
+
 /** Takes so many places on each broker, or says that one is full (and takes none). */
-export function claim(replicaCounts: Map<number, number>, added: ReadonlyMap<number, number>): Outcome {
+export function claim(replicaCounts: Map<number, number>, added: ReadonlyMap<number, number>, reserved = 0): Outcome {
   for (const [brokerId, count] of added) {
-    if (count > 0 && (replicaCounts.get(brokerId) ?? 0) + count > MAX_PARTITIONS_PER_BROKER) {
+    if (count > 0 && (replicaCounts.get(brokerId) ?? 0) + count > MAX_PARTITIONS_PER_BROKER + reserved) {
       return failure(
         ErrorCode.POLICY_VIOLATION,
         `Broker ${brokerId} may hold at most ${MAX_PARTITIONS_PER_BROKER} partitions.`,

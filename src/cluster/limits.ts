@@ -6,6 +6,13 @@ export const MAX_PARTITIONS_PER_REQUEST = 10_000;
 /** Replicas that one broker may hold; a topic that would go beyond gets POLICY_VIOLATION. */
 export const MAX_PARTITIONS_PER_BROKER = 10_000;
 
+/**
+ * Replicas of each internal topic that a broker has room for beyond that, when the topic is created: their coordinators need them (Kafka's
+ * default is 50 partitions), however full ordinary topics have made the broker. A topic that is to have more of them on a broker is treated
+ * as an ordinary one, so that no internal topic takes the room of another.
+ */
+export const RESERVED_PARTITIONS_PER_INTERNAL_TOPIC = 50;
+
 /** Configs that one resource may be given in one request. The tables have fewer. */
 export const MAX_CONFIGS_PER_RESOURCE = 1_000;
 

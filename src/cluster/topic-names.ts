@@ -8,6 +8,9 @@ export const SHARE_GROUP_STATE_TOPIC = "__share_group_state";
 export const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
 
 const INTERNAL = new Set([GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC, SHARE_GROUP_STATE_TOPIC]);
+/** There are so many internal topics. */
+export const INTERNAL_TOPIC_COUNT = INTERNAL.size;
+
 const LEGAL = /^[a-zA-Z0-9._-]+$/;
 
 export function isInternalTopic(name: string): boolean {

@@ -23,6 +23,7 @@ import { onJoinTimer, onSyncTimer } from "./classic/rebalance.ts";
 import { type SyncGroupCommand, syncGroup } from "./classic/sync.ts";
 import { type GroupConfig, MAX_GROUPS_PER_PARTITION, MAX_NAME_LENGTH } from "./limits.ts";
 import { MemberBudget } from "./member-budget.ts";
+import { OffsetBudget } from "./offset-budget.ts";
 import {
   type CommitCommand,
   type CommitOutcome,
@@ -58,15 +59,16 @@ export interface OffsetCommitCommand extends CommitCommand, CommitIdentity {
 export class GroupCoordinator {
   private readonly config: GroupConfig;
   private readonly groups = new Map<string, ClassicGroup>();
-  private readonly offsets = new CommittedOffsets();
+  private readonly offsets: CommittedOffsets;
   private readonly timers = new TimerTable();
   private readonly budget: MemberBudget;
   private readonly directory: GroupDirectory;
 
-  /** All coordinators of a broker share one budget. */
-  constructor(config: GroupConfig, budget = new MemberBudget()) {
+  /** All coordinators of a broker share the budgets. */
+  constructor(config: GroupConfig, budget = new MemberBudget(), offsetBudget = new OffsetBudget()) {
     this.config = config;
     this.budget = budget;
+    this.offsets = new CommittedOffsets(offsetBudget);
     this.directory = {
       budget,
       get: (groupId) => this.groups.get(groupId),
@@ -100,9 +102,13 @@ export class GroupCoordinator {
 
   commitOffsets(command: OffsetCommitCommand, nowMs: number): Decision<CommitReply> {
     const turn = this.turn(nowMs);
+    const isNew = !this.groups.has(command.groupId);
     const errorCode = this.admitCommit(command, turn);
     if (errorCode !== ErrorCode.NONE) return turn.decision({ errorCode, outcomes: null });
-    return turn.decision({ errorCode, outcomes: commitOffsets(this.offsets, command, turn) });
+    const outcomes = commitOffsets(this.offsets, command, turn);
+    // Nothing was taken: a group of which nothing is known must not stay.
+    if (isNew && turn.records.length === 0) this.groups.delete(command.groupId);
+    return turn.decision({ errorCode, outcomes });
   }
 
   private admitCommit(command: OffsetCommitCommand, turn: Turn): ErrorCode {
@@ -227,9 +233,10 @@ export class GroupCoordinator {
     return this.timers.size;
   }
 
-  /** Gives back what the groups hold of the broker's budget. The coordinator isn't to be used afterwards. */
+  /** Gives back what the groups and their offsets hold of the broker's budgets. The coordinator isn't to be used afterwards. */
   release(): void {
     for (const group of this.groups.values()) group.release();
+    this.offsets.release();
   }
 
   /** For tests and simulations. */

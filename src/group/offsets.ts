@@ -2,6 +2,8 @@ import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { ClassicGroup } from "./classic/group.ts";
+import { OFFSET_OVERHEAD_BYTES, OFFSET_TOPIC_OVERHEAD_BYTES } from "./limits.ts";
+import { OffsetBudget } from "./offset-budget.ts";
 import { type OffsetPosition, offsetRecord, offsetTombstone } from "./stored.ts";
 import type { Turn } from "./turn.ts";
 
@@ -73,7 +75,13 @@ type ByTopic = Map<string, ByPartition>;
 /** All offsets committed by the groups of one coordinator. It changes only by `apply`, which is what a replayed record does. */
 export class CommittedOffsets {
   private readonly byGroup = new Map<string, ByTopic>();
+  private readonly budget: OffsetBudget;
   private count = 0;
+  private heldBytes = 0;
+
+  constructor(budget = new OffsetBudget()) {
+    this.budget = budget;
+  }
 
   /** How many offsets there are. */
   get size(): number {
@@ -84,8 +92,21 @@ export class CommittedOffsets {
     return this.byGroup.get(position.groupId)?.get(position.topic)?.get(position.partitionIndex);
   }
 
+  /** Whether the budget has room for what the offset would hold beyond what it takes the place of. */
+  hasRoomFor(position: OffsetPosition, committed: CommittedOffset): boolean {
+    const addedBytes = this.addedBytes(position, committed);
+    return addedBytes <= 0 || this.budget.hasRoomFor(addedBytes);
+  }
+
+  /** Gives back what the offsets hold of the budget. They aren't to be changed afterwards. */
+  release(): void {
+    this.hold(-this.heldBytes);
+  }
+
   /** Null forgets the offset. */
-  apply({ groupId, topic, partitionIndex }: OffsetPosition, committed: CommittedOffset | null): void {
+  apply(position: OffsetPosition, committed: CommittedOffset | null): void {
+    this.hold(this.addedBytes(position, committed));
+    const { groupId, topic, partitionIndex } = position;
     const topics = this.byGroup.get(groupId) ?? new Map<string, ByPartition>();
     const partitions = topics.get(topic) ?? new Map<number, CommittedOffset>();
     const sizeBefore = partitions.size;
@@ -96,6 +117,22 @@ export class CommittedOffsets {
     else topics.set(topic, partitions);
     if (topics.size === 0) this.byGroup.delete(groupId);
     else this.byGroup.set(groupId, topics);
+  }
+
+  /** How much more (or, below zero, less) is held when this takes the place of what is there. */
+  private addedBytes(position: OffsetPosition, committed: CommittedOffset | null): number {
+    const partitions = this.byGroup.get(position.groupId)?.get(position.topic);
+    const former = partitions?.get(position.partitionIndex);
+    const bytes = bytesOf(committed) - bytesOf(former ?? null);
+    const otherCount = (partitions?.size ?? 0) - (former === undefined ? 0 : 1);
+    // The first offset of a topic brings the names, the last one takes them away.
+    if (otherCount > 0 || (former === undefined) === (committed === null)) return bytes;
+    return committed === null ? bytes - topicBytes(position) : bytes + topicBytes(position);
+  }
+
+  private hold(addedBytes: number): void {
+    this.heldBytes += addedBytes;
+    this.budget.heldBytes += addedBytes;
   }
 
   /**
@@ -141,6 +178,15 @@ export class CommittedOffsets {
   }
 }
 
+/** A string may take two bytes per UTF-16 unit. */
+function bytesOf(committed: CommittedOffset | null): number {
+  return committed === null ? 0 : OFFSET_OVERHEAD_BYTES + 2 * committed.metadata.length;
+}
+
+function topicBytes({ groupId, topic }: OffsetPosition): number {
+  return OFFSET_TOPIC_OVERHEAD_BYTES + 2 * (groupId.length + topic.length);
+}
+
 function fetched(partitionIndex: number, committed: CommittedOffset | undefined, topicId: Uuid): FetchedOffset {
   if (committed === undefined || isOfAnotherTopic(committed, topicId)) return { partitionIndex, ...NO_OFFSET };
   const { offset, leaderEpoch, metadata } = committed;
@@ -158,7 +204,10 @@ export interface CommitCommand {
   readonly retentionTimeMs: number;
 }
 
-/** The group has already agreed to the commit; what is left to object to is the size of a partition's metadata. */
+/**
+ * The group has already agreed to the commit; what is left to object to is the size of a partition's metadata, and that the broker holds too
+ * much for one more: both leave what was committed for the partition before.
+ */
 export function commitOffsets(offsets: CommittedOffsets, command: CommitCommand, turn: Turn): CommitOutcome {
   const { groupId, retentionTimeMs } = command;
   const expireTimestampMs = retentionTimeMs === -1 ? null : turn.nowMs + retentionTimeMs;
@@ -176,6 +225,7 @@ export function commitOffsets(offsets: CommittedOffsets, command: CommitCommand,
         expireTimestampMs,
         topicId,
       };
+      if (!offsets.hasRoomFor(position, committed)) return { partitionIndex, errorCode: ErrorCode.POLICY_VIOLATION };
       turn.records.push(offsetRecord(position, committed));
       offsets.apply(position, committed);
       return { partitionIndex, errorCode: ErrorCode.NONE };

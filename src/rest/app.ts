@@ -1,5 +1,7 @@
 import { Hono } from "hono";
+import { ByteBudget } from "./budget.ts";
 import { type RestApp, type RestEnv, refuse } from "./context.ts";
+import { MAX_BODIES_BYTES, MAX_READS_BYTES } from "./limits.ts";
 import { httpProblem } from "./problems.ts";
 import { produceRoutes } from "./produce.ts";
 import { recordRoutes } from "./records.ts";
@@ -18,9 +20,10 @@ export interface RestOptions {
 export function createRest({ onFailure }: RestOptions): RestApp {
   const app: RestApp = new Hono<RestEnv>({ strict: false });
   topicRoutes(app);
-  produceRoutes(app);
-  recordRoutes(app);
-  streamRoutes(app);
+  const budgets = { bodies: new ByteBudget(MAX_BODIES_BYTES), reads: new ByteBudget(MAX_READS_BYTES) };
+  produceRoutes(app, budgets);
+  recordRoutes(app, budgets);
+  streamRoutes(app, { budgets, onFailure });
   refuseOtherMethods(app);
   app.notFound(() => refuse(httpProblem(404)));
   app.onError((error) => {

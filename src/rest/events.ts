@@ -2,7 +2,7 @@
 import type { StoredRecord } from "#client/batches.ts";
 import { formatCursor, type Positions } from "./cursor.ts";
 import { STREAM_RETRY_MS } from "./limits.ts";
-import type { Problem } from "./problems.ts";
+import { type Problem, unreadable } from "./problems.ts";
 import { renderReadable } from "./render.ts";
 
 /** Where a record lies. */
@@ -30,12 +30,23 @@ export function recordFrame({ topic, partition }: RecordPlace, record: StoredRec
   return `id: ${formatCursor(positions)}\ndata: ${data}\n\n`;
 }
 
+/** What stands for records that can't be shown, from `offset` on; `positions` are those behind them, and the stream goes on there. */
+export function skippedFrame(
+  { topic, partition }: RecordPlace,
+  { offset, reason }: { readonly offset: number; readonly reason: string },
+  positions: Positions,
+): string {
+  const { errorCode, message } = unreadable(reason);
+  const data = JSON.stringify({ error_code: errorCode, message, topic, partition, offset });
+  return `id: ${formatCursor(positions)}\nevent: problem\ndata: ${data}\n\n`;
+}
+
 /** What clients skip, but whoever looks at the stream can read. */
 export function commentFrame(text: string): string {
   return `: ${text}\n\n`;
 }
 
-/** The last frame of a stream that can't go on. `error` would be mixed up with the event that a browser raises itself. */
+/** The last frame of a stream that can't go on, without an id. `error` would be mixed up with the event that a browser raises itself. */
 export function problemFrame({ errorCode, message }: Problem): string {
   return `event: problem\ndata: ${JSON.stringify({ error_code: errorCode, message })}\n\n`;
 }

@@ -1,6 +1,10 @@
 /**
- * JSON that comes in and goes out again without losing anything: `JSON.parse` alone would turn 9007199254740993 into
- * 9007199254740992 and 1.0 into 1. Numbers whose text would change are kept as that text (the standard's `JSON.rawJSON`).
+ * JSON that comes in and goes out again with its numbers as they were written: `JSON.parse` alone would turn
+ * 9007199254740993 into 9007199254740992 and 1.0 into 1. Numbers whose text would change are kept as that text (the
+ * standard's `JSON.rawJSON`).
+ *
+ * Objects pass through JavaScript's: of members with the same name the last one stays, members whose names are array indexes
+ * ("0", "17") come first and ascending, and white space and escapes are written anew. JSON gives none of that a meaning (RFC 8259, section 4).
  */
 
 /** What `JSON.parse` and `JSON.rawJSON` offer beyond ES2024's typings (ECMAScript 2026, "JSON.parse source text access"). */

@@ -30,6 +30,7 @@ const REASONS: Readonly<Record<number, string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   406: "Not Acceptable",
+  408: "Request Timeout",
   413: "Request Entity Too Large",
   415: "Unsupported Media Type",
   500: "Internal Server Error",
@@ -69,6 +70,18 @@ export const unknownTopicPartition: Problem = {
   errorCode: ProblemCode.UNKNOWN_TOPIC_PARTITION,
   message: "This server does not host this topic-partition.",
 };
+
+/** There is no room for this request now; the same one may succeed later. */
+export const busy: Problem = {
+  status: 503,
+  errorCode: ProblemCode.BROKER_NOT_AVAILABLE,
+  message: "Too many bytes of other requests are on their way; try again later.",
+};
+
+/** What is stored can't be shown, and trying again would not change that. */
+export function unreadable(message: string): Problem {
+  return { status: 500, errorCode: ProblemCode.KAFKA_ERROR, message };
+}
 
 const AUTHENTICATION_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.SASL_AUTHENTICATION_FAILED,

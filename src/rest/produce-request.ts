@@ -78,7 +78,8 @@ function parseRecord(item: unknown, { format, partition }: ProduceShape): Reques
   const named = item.partition ?? null;
   if (named !== null) {
     if (typeof named !== "number" || !Number.isInteger(named)) return badRequest("partition must be an integer");
-    if (named < 0 || named > MAX_PARTITION) return unprocessable("partition must be greater than or equal to 0");
+    if (named < 0) return unprocessable("partition must be greater than or equal to 0");
+    if (named > MAX_PARTITION) return unprocessable(`partition must be less than or equal to ${MAX_PARTITION}`);
     if (partition !== null) return unprocessable("Unrecognized field: partition");
   }
   const key = fieldBytes(item.key ?? null, format);

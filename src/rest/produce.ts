@@ -4,8 +4,8 @@ import { failed } from "#client/outcome.ts";
 import { produce as produceRecords, type RecordResult } from "#client/produce.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { readBody } from "./body.ts";
+import type { Budgets } from "./budget.ts";
 import { answer, partitionOf, type RestApp, type RestContext, refuse } from "./context.ts";
-import { MAX_BODY_BYTES } from "./limits.ts";
 import { type EmbeddedFormat, embeddedFormatOf, embeddedType, JSON_TYPE, METADATA_TYPE, negotiate } from "./media.ts";
 import {
   httpProblem,
@@ -17,11 +17,14 @@ import {
 } from "./problems.ts";
 import { parseProduce, type RequestedRecord } from "./produce-request.ts";
 
-export function produceRoutes(app: RestApp): void {
-  app.post("/topics/:topic", (c) => produce(c, null));
+/** The log of the cluster's own metadata: no topic of ours, and none of anybody's. */
+const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
+
+export function produceRoutes(app: RestApp, budgets: Budgets): void {
+  app.post("/topics/:topic", (c) => produce(c, budgets, null));
   app.post("/topics/:topic/partitions/:partition", (c) => {
     const partition = partitionOf(c.req.param("partition"));
-    return partition === null ? refuse(partitionNotFound) : produce(c, partition);
+    return partition === null ? refuse(partitionNotFound) : produce(c, budgets, partition);
   });
 }
 
@@ -34,16 +37,20 @@ interface OffsetJson {
 }
 
 /** `partition` is the path's, null where the records choose. */
-async function produce(c: RestContext, partition: number | null): Promise<Response> {
+async function produce(c: RestContext, budgets: Budgets, partition: number | null): Promise<Response> {
   const format = formatOf(c.req.header("content-type") ?? null);
   if (typeof format !== "string") return refuse(format);
   const contentType = negotiate(c.req.header("accept") ?? null, [METADATA_TYPE, JSON_TYPE, embeddedType(format)]);
   if (contentType === null) return refuse(httpProblem(406));
-  const body = await readBody(c.req.raw, MAX_BODY_BYTES);
-  if (body === null) return refuse(httpProblem(413, `a request has ${MAX_BODY_BYTES} bytes at most`));
-  const parsed = parseProduce(body, { format, partition });
-  if (!parsed.ok) return refuse(parsed.problem);
-  return append(c, { partition, records: parsed.records, contentType });
+  const body = await readBody(c.req.raw, budgets.bodies, c.env.client.ports);
+  if ("status" in body) return refuse(body);
+  try {
+    const parsed = parseProduce(body.bytes, { format, partition });
+    if (!parsed.ok) return refuse(parsed.problem);
+    return await append(c, { partition, records: parsed.records, contentType });
+  } finally {
+    body.release();
+  }
 }
 
 function formatOf(contentType: string | null): EmbeddedFormat | Problem {
@@ -65,9 +72,11 @@ interface Append {
 async function append(c: RestContext, { partition, records, contentType }: Append): Promise<Response> {
   const { client } = c.env;
   const topic = c.req.param("topic") ?? "";
+  if (topic === CLUSTER_METADATA_TOPIC) return refuse(internalTopic(topic));
+  const known = await client.topic(topic, { mayCreate: true });
+  if (failed(known)) return refuse(kafkaProblem(known.errorCode, known.message));
+  if (known.value.isInternal) return refuse(internalTopic(topic));
   if (partition !== null) {
-    const known = await client.topic(topic, { mayCreate: true });
-    if (failed(known)) return refuse(kafkaProblem(known.errorCode, known.message));
     if (partition >= known.value.partitions.length) {
       const fresh = await client.topic(topic, { mayCreate: true, isFresh: true });
       if (!failed(fresh) && partition >= fresh.value.partitions.length) return refuse(partitionNotFound);
@@ -83,6 +92,10 @@ async function append(c: RestContext, { partition, records, contentType }: Appen
   const offsets = results.value.map(offsetJson);
   const body = JSON.stringify({ offsets, key_schema_id: null, value_schema_id: null });
   return answer(body, contentType, statusOf(offsets));
+}
+
+function internalTopic(topic: string): Problem {
+  return kafkaProblem(ErrorCode.INVALID_TOPIC_EXCEPTION, `${topic} is the cluster's own: nobody else writes to it.`);
 }
 
 function offsetJson({ partition, offset, errorCode, message }: RecordResult): OffsetJson {

@@ -1,6 +1,6 @@
 /** `GET /topics/{topic}/partitions/{partition}/records?offset=N&count=N`: a read by offset, without a group. */
 import { MalformedMessageError } from "#bytes/malformed.ts";
-import { fetchedBatches, type StoredRecord } from "#client/batches.ts";
+import { type FetchedBatch, fetchedBatches, type StoredRecord } from "#client/batches.ts";
 import type { Client } from "#client/client.ts";
 import { fetchRecords } from "#client/fetch.ts";
 import type { TopicView } from "#client/metadata.ts";
@@ -8,27 +8,41 @@ import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from "#client/offse
 import { failed } from "#client/outcome.ts";
 import { isStaleMetadata, MAX_ATTEMPTS } from "#client/retry.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import type { Budgets } from "./budget.ts";
 import { answer, partitionOf, type RestApp, type RestContext, refuse } from "./context.ts";
-import { MAX_INFLATED_BYTES, MAX_READ_BYTES, MAX_RECORDS_PER_READ, READ_FETCH_BYTES } from "./limits.ts";
-import { type EmbeddedFormat, embeddedType, METADATA_TYPE, negotiate } from "./media.ts";
+import {
+  ANSWER_PIECE_BYTES,
+  MAX_INFLATED_BYTES,
+  MAX_READ_BYTES,
+  MAX_READ_INFLATED_BYTES,
+  MAX_RECORDS_PER_READ,
+  MAX_SHOWN_RECORD_BYTES,
+  READ_FETCH_BYTES,
+} from "./limits.ts";
+import { type EmbeddedFormat, embeddedType, JSON_TYPE, METADATA_TYPE, negotiate } from "./media.ts";
+import { PacedBytes, pacedBody } from "./paced.ts";
 import {
   badRequest,
+  busy,
   httpProblem,
   kafkaProblem,
   type Problem,
   ProblemCode,
   partitionNotFound,
   topicNotFound,
+  unreadable,
 } from "./problems.ts";
 import { isProblem, readQuery, wholeNumber } from "./query.ts";
-import { renderBinary, renderJson } from "./render.ts";
+import { renderBinary, renderJson, storedBytes } from "./render.ts";
 
 const BINARY_TYPE = embeddedType("binary");
 const JSON_EMBEDDED_TYPE = embeddedType("json");
 
-export function recordRoutes(app: RestApp): void {
-  app.get("/topics/:topic/partitions/:partition/records", read);
+export function recordRoutes(app: RestApp, budgets: Budgets): void {
+  app.get("/topics/:topic/partitions/:partition/records", (c) => read(c, budgets));
 }
+
+const encoder = new TextEncoder();
 
 /** What is read: `count` records at most, from `offset` on. */
 interface Reading {
@@ -39,8 +53,9 @@ interface Reading {
   readonly format: EmbeddedFormat;
 }
 
-async function read(c: RestContext): Promise<Response> {
-  const contentType = negotiate(c.req.header("accept") ?? null, [BINARY_TYPE, JSON_EMBEDDED_TYPE, METADATA_TYPE]);
+async function read(c: RestContext, budgets: Budgets): Promise<Response> {
+  const offered = [BINARY_TYPE, JSON_EMBEDDED_TYPE, METADATA_TYPE, JSON_TYPE];
+  const contentType = negotiate(c.req.header("accept") ?? null, offered);
   if (contentType === null) return refuse(httpProblem(406, `ask for ${BINARY_TYPE} or ${JSON_EMBEDDED_TYPE}`));
   const query = readQuery(c.req.url, ["offset", "count"]);
   if (isProblem(query)) return refuse(query);
@@ -53,17 +68,38 @@ async function read(c: RestContext): Promise<Response> {
   const topic = await existingTopic(c, c.req.param("topic") ?? "");
   if (isProblem(topic)) return refuse(topic);
   if (partition >= topic.partitions.length) return refuse(partitionNotFound);
-  const format = contentType === JSON_EMBEDDED_TYPE ? "json" : "binary";
+  const format: EmbeddedFormat = contentType === JSON_EMBEDDED_TYPE ? "json" : "binary";
   const start = await startOffset(c.env.client, { topicName: topic.name, partition, offset });
   if (isProblem(start)) return refuse(start);
-  const body = await new Read(c.env.client, {
-    topicName: topic.name,
-    partition,
-    offset: start,
-    count: count ?? 1,
-    format,
-  }).run();
-  return isProblem(body) ? refuse(body) : answer(body, contentType);
+  const reading = { topicName: topic.name, partition, offset: start, count: count ?? 1, format };
+  return answerWithin(c, { budgets, reading, contentType });
+}
+
+interface Answering {
+  readonly budgets: Budgets;
+  readonly reading: Reading;
+  readonly contentType: string;
+}
+
+/** Reads and answers with a share of the budget; a large answer gives it back when the client has taken it. */
+async function answerWithin(c: RestContext, { budgets, reading, contentType }: Answering): Promise<Response> {
+  const { client } = c.env;
+  const lease = await budgets.reads.take(READ_FETCH_BYTES + MAX_READ_BYTES, client.ports);
+  if (lease === null) return refuse(busy, { "retry-after": "1" });
+  let isHandedOn = false;
+  try {
+    const body = await new Read(client, reading).run();
+    if (isProblem(body)) return refuse(body);
+    // Nobody reads the body of an answer to HEAD, which comes here too.
+    if (body.length <= ANSWER_PIECE_BYTES || c.req.raw.method === "HEAD") return answer(body, contentType);
+    const bytes = encoder.encode(body);
+    lease.shrinkTo(bytes.length);
+    isHandedOn = true;
+    const paced = new PacedBytes(bytes, lease, client.ports.timers);
+    return new Response(pacedBody(paced), { headers: { "content-type": contentType } });
+  } finally {
+    if (!isHandedOn) lease.release();
+  }
 }
 
 /** A topic of our own routes: 40401 where it doesn't exist. */
@@ -104,6 +140,9 @@ class Read {
   private readonly reading: Reading;
   private readonly items: string[] = [];
   private size = 0;
+  private inflatedBytes = 0;
+  /** What comes next is for another answer. */
+  private isEnded = false;
   private offset: number;
 
   constructor(client: Client, reading: Reading) {
@@ -132,7 +171,7 @@ class Read {
   }
 
   private isFull(): boolean {
-    return this.items.length >= this.reading.count || this.size >= MAX_READ_BYTES;
+    return this.isEnded || this.items.length >= this.reading.count || this.size >= MAX_READ_BYTES;
   }
 
   private async fetch(): Promise<Uint8Array | ErrorCode> {
@@ -153,30 +192,64 @@ class Read {
   private take(records: Uint8Array): Problem | null {
     try {
       for (const batch of fetchedBatches(records)) {
-        for (const record of batch.records(this.client.ports, this.offset, MAX_INFLATED_BYTES)) {
-          if (this.isFull()) return null;
-          const problem = this.takeRecord(record);
-          if (problem !== null) return problem;
-        }
-        this.offset = Math.max(this.offset, batch.nextOffset);
+        if (this.isFull()) return null;
+        if (batch.nextOffset <= this.offset) continue;
+        const problem = this.takeBatch(batch);
+        if (problem !== null || this.isEnded) return problem;
+        if (!this.isFull()) this.offset = batch.nextOffset;
       }
       return null;
     } catch (error) {
-      if (error instanceof MalformedMessageError) return kafkaProblem(ErrorCode.CORRUPT_MESSAGE, error.message);
+      if (error instanceof MalformedMessageError) return this.stopBefore(error.message);
       throw error;
     }
   }
 
+  private takeBatch(batch: FetchedBatch): Problem | null {
+    try {
+      const opened = batch.open(this.client.ports, MAX_INFLATED_BYTES);
+      this.inflatedBytes += opened.inflatedBytes;
+      for (const record of opened.records(this.offset)) {
+        const problem = this.takeRecord(record);
+        if (problem !== null || this.isFull()) return problem;
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error;
+      return this.stopBefore(`${error.message}; the batch behind it begins at offset ${batch.nextOffset}`);
+    }
+    if (this.inflatedBytes >= MAX_READ_INFLATED_BYTES && this.items.length > 0) this.isEnded = true;
+    return null;
+  }
+
+  /** The answer ends before what can't be shown; where that comes first, it is the answer, as it will be every time. */
+  private stopBefore(reason: string): Problem | null {
+    this.isEnded = true;
+    if (this.items.length > 0) return null;
+    const { topicName, partition } = this.reading;
+    return unreadable(`Offset ${this.offset} of partition ${partition} of ${topicName} can't be shown: ${reason}.`);
+  }
+
   private takeRecord(record: StoredRecord): Problem | null {
     const { topicName, partition, format } = this.reading;
+    const sizeInBytes = storedBytes(record);
+    if (sizeInBytes > MAX_SHOWN_RECORD_BYTES) {
+      this.offset = record.offset;
+      return this.stopBefore(`the record has ${sizeInBytes} bytes, and HTTP shows ${MAX_SHOWN_RECORD_BYTES} at most`);
+    }
     const render = format === "json" ? renderJson : renderBinary;
     const key = render(record.key);
     const value = render(record.value);
     if (key === undefined || value === undefined)
       return formatMismatch(record.offset, key === undefined ? "key" : "value");
     const item = `{"topic":${JSON.stringify(topicName)},"key":${key},"value":${value},"partition":${partition},"offset":${record.offset}}`;
+    // JSON is shown as it was stored, where a character may take more bytes than one.
+    const itemBytes = Math.max(item.length, (record.key?.length ?? 0) + (record.value?.length ?? 0));
+    if (this.items.length > 0 && this.size + itemBytes > MAX_READ_BYTES) {
+      this.isEnded = true;
+      return null;
+    }
     this.items.push(item);
-    this.size += item.length;
+    this.size += itemBytes;
     this.offset = record.offset + 1;
     return null;
   }

@@ -1,4 +1,5 @@
 /** How the bytes of keys, values and headers stand in JSON answers. */
+import type { StoredRecord } from "#client/batches.ts";
 import { toBase64 } from "./base64.ts";
 
 /** A byte order mark is part of the text: what is shown must be what was stored. */
@@ -8,6 +9,13 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const JSON_START = /^[\t\n\r ]*[-"[{0-9tfn]/;
 /** Line breaks and tabs in a valid JSON text stand between its tokens only, where nothing depends on them. */
 const BREAKS = /[\t\n\r]+/g;
+
+/** What a record's key, value and headers take as they are stored, but for a few bytes of each. */
+export function storedBytes({ key, value, headers }: StoredRecord): number {
+  let size = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const header of headers) size += header.key.length + (header.value?.length ?? 0);
+  return size;
+}
 
 /** The text, or null where the bytes are no UTF-8. */
 function utf8(bytes: Uint8Array): string | null {

@@ -6,10 +6,13 @@ import type { Client } from "#client/client.ts";
 import type { TopicView } from "#client/metadata.ts";
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from "#client/offsets.ts";
 import { failed } from "#client/outcome.ts";
+import type { Budgets } from "./budget.ts";
 import { type RestApp, type RestContext, refuse } from "./context.ts";
 import { type Positions, parseCursor } from "./cursor.ts";
-import { MAX_STREAM_PARTITIONS } from "./limits.ts";
+import { commentFrame } from "./events.ts";
+import { ANSWER_PIECE_BYTES, MAX_STREAM_PARTITIONS } from "./limits.ts";
 import { EVENT_STREAM_TYPE, negotiate } from "./media.ts";
+import { PacedBytes } from "./paced.ts";
 import { badRequest, httpProblem, kafkaProblem, type Problem, partitionNotFound, unprocessable } from "./problems.ts";
 import { isProblem, readQuery, wholeNumber } from "./query.ts";
 import { existingTopic } from "./records.ts";
@@ -17,8 +20,14 @@ import { Tail } from "./tail.ts";
 
 const MAX_PARTITION = 0x7fffffff;
 
-export function streamRoutes(app: RestApp): void {
-  app.get("/topics/:topic/stream", stream);
+/** What live tails share with the other routes. */
+export interface StreamShares {
+  readonly budgets: Budgets;
+  readonly onFailure: (error: Error) => void;
+}
+
+export function streamRoutes(app: RestApp, shares: StreamShares): void {
+  app.get("/topics/:topic/stream", (c) => stream(c, shares));
 }
 
 /** Where a client wants to begin. */
@@ -31,7 +40,7 @@ interface Wish {
   readonly cursor: Positions | null;
 }
 
-async function stream(c: RestContext): Promise<Response> {
+async function stream(c: RestContext, { budgets, onFailure }: StreamShares): Promise<Response> {
   if (negotiate(c.req.header("accept") ?? null, [EVENT_STREAM_TYPE]) === null) {
     return refuse(httpProblem(406, `a live tail is ${EVENT_STREAM_TYPE}`));
   }
@@ -41,8 +50,9 @@ async function stream(c: RestContext): Promise<Response> {
   if (isProblem(topic)) return refuse(topic);
   const positions = await startPositions(c.env.client, topic, wish);
   if (isProblem(positions)) return refuse(positions);
-  const tail = new Tail(c.env.client, { topic, positions, followsNewPartitions: wish.partition === null });
-  return new Response(eventStream(tail), {
+  const { client } = c.env;
+  const tail = new Tail(client, { topic, positions, followsNewPartitions: wish.partition === null, onFailure });
+  return new Response(new EventBody(client, tail, { budgets, onFailure }).stream(), {
     headers: { "content-type": EVENT_STREAM_TYPE, "cache-control": "no-store", "x-accel-buffering": "no" },
   });
 }
@@ -71,13 +81,18 @@ function readWish(c: RestContext): Wish | Problem {
 async function startPositions(client: Client, topic: TopicView, wish: Wish): Promise<Positions | Problem> {
   const all = topic.partitions.map(({ partitionIndex }) => partitionIndex);
   if (wish.partition !== null && !all.includes(wish.partition)) return partitionNotFound;
-  const partitions = wish.partition === null ? all : [wish.partition];
-  if (partitions.length > MAX_STREAM_PARTITIONS) {
-    return unprocessable(`A stream has ${MAX_STREAM_PARTITIONS} partitions at most; choose one by partition.`);
-  }
-  const stranger = [...(wish.cursor?.keys() ?? [])].find((partition) => !partitions.includes(partition));
+  const possible = wish.partition === null ? all : [wish.partition];
+  const named = [...(wish.cursor?.keys() ?? [])];
+  const stranger = named.find((partition) => !possible.includes(partition));
   if (stranger !== undefined)
     return badRequest(`Last-Event-ID names partition ${stranger}, which this stream doesn't have.`);
+  // A topic may have grown beyond the limit under a stream, which then goes on with those that it had.
+  const isTooMany =
+    named.length > MAX_STREAM_PARTITIONS || (named.length === 0 && possible.length > MAX_STREAM_PARTITIONS);
+  if (isTooMany) {
+    return unprocessable(`A stream has ${MAX_STREAM_PARTITIONS} partitions at most; choose one by partition.`);
+  }
+  const partitions = [...new Set([...named, ...possible])].slice(0, MAX_STREAM_PARTITIONS);
   const [earliest, latest] = await Promise.all(
     [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((question) => listOffsets(client, topic.name, partitions, question)),
   );
@@ -117,22 +132,74 @@ function startPosition(
 
 const encoder = new TextEncoder();
 
-/** Pulled by whoever reads: nothing is queued here beyond the chunk that was asked for. */
-function eventStream(tail: Tail): ReadableStream<Uint8Array> {
-  let isCancelled = false;
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const text = await tail.next();
-        if (isCancelled) return;
-        if (text === null) controller.close();
-        else controller.enqueue(encoder.encode(text));
+/** The body of a live tail, pulled by whoever reads: nothing is queued here beyond the chunk that was asked for. */
+class EventBody {
+  private readonly client: Client;
+  private readonly tail: Tail;
+  private readonly shares: StreamShares;
+  /** A chunk that is larger than a piece, as far as the client hasn't taken it. */
+  private chunk: PacedBytes | null = null;
+  private isCancelled = false;
+
+  constructor(client: Client, tail: Tail, shares: StreamShares) {
+    this.client = client;
+    this.tail = tail;
+    this.shares = shares;
+  }
+
+  stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          try {
+            const bytes = await this.next();
+            if (this.isCancelled) return;
+            if (bytes === null) controller.close();
+            else controller.enqueue(bytes);
+          } catch (error) {
+            this.shares.onFailure(error as Error);
+            this.close();
+            controller.error(error);
+          }
+        },
+        cancel: () => this.close(),
       },
-      cancel() {
-        isCancelled = true;
-        tail.close();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+      { highWaterMark: 0 },
+    );
+  }
+
+  private close(): void {
+    this.isCancelled = true;
+    this.tail.close();
+    this.chunk?.drop();
+  }
+
+  /** Null ends the stream, be it inside an event: a client forgets that, and resumes behind the one before. */
+  private async next(): Promise<Uint8Array | null> {
+    const piece = this.chunk?.next() ?? null;
+    if (piece !== null) return piece;
+    if (this.chunk?.isDropped) {
+      this.tail.close();
+      return null;
+    }
+    this.chunk = null;
+    const text = await this.tail.next();
+    if (text === null) return null;
+    const bytes = encoder.encode(text);
+    if (bytes.length <= 2 * ANSWER_PIECE_BYTES) return bytes;
+    return this.begin(bytes);
+  }
+
+  /** A large chunk needs a share. Without one the stream ends: what was not sent comes when the client resumes. */
+  private begin(bytes: Uint8Array): Uint8Array | null {
+    const { clock, timers } = this.client.ports;
+    const lease = this.isCancelled ? null : this.shares.budgets.reads.tryTake(bytes.length, clock);
+    if (lease === null) {
+      const text = commentFrame("there is no room for this stream now: come back with the last id");
+      this.tail.close();
+      return encoder.encode(text);
+    }
+    this.chunk = new PacedBytes(bytes, lease, timers);
+    return this.chunk.next();
+  }
 }

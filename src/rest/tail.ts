@@ -1,5 +1,4 @@
 import { MalformedMessageError } from "#bytes/malformed.ts";
-import { fetchedBatches } from "#client/batches.ts";
 import type { Client } from "#client/client.ts";
 import { type FetchedPartition, fetchRecords } from "#client/fetch.ts";
 import type { TopicView } from "#client/metadata.ts";
@@ -8,17 +7,19 @@ import { type Failure, failed, failure, type Outcome } from "#client/outcome.ts"
 import { isStaleMetadata, MAX_ATTEMPTS } from "#client/retry.ts";
 import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import type { Positions } from "./cursor.ts";
-import { commentFrame, openingFrame, problemFrame, recordFrame } from "./events.ts";
+import { Delivery } from "./delivery.ts";
+import { commentFrame, openingFrame, problemFrame } from "./events.ts";
 import {
-  MAX_INFLATED_BYTES,
   MAX_STREAM_FETCHES,
+  MAX_STREAM_PARTITIONS,
   STREAM_CHUNK_BYTES,
   STREAM_FETCH_BYTES,
   STREAM_HEARTBEAT_MS,
+  STREAM_LARGE_CHUNK_BYTES,
   STREAM_METADATA_MS,
   STREAM_WAIT_MS,
 } from "./limits.ts";
-import { kafkaProblem } from "./problems.ts";
+import { httpProblem, kafkaProblem, unreadable } from "./problems.ts";
 
 export interface TailStart {
   readonly topic: TopicView;
@@ -26,12 +27,8 @@ export interface TailStart {
   readonly positions: Positions;
   /** Take up partitions that are added later, from their first record. */
   readonly followsNewPartitions: boolean;
-}
-
-/** What a leader sent and the reader has not taken yet. Its leader gets no further fetch until it is taken. */
-interface Delivery {
-  readonly leaderId: number;
-  readonly frames: Iterator<string>;
+  /** Told of an error that is a bug; the stream ends. */
+  readonly onFailure: (error: Error) => void;
 }
 
 /**
@@ -42,7 +39,8 @@ interface Delivery {
 export class Tail {
   private readonly client: Client;
   private topic: TopicView;
-  private readonly followsNewPartitions: boolean;
+  private followsNewPartitions: boolean;
+  private readonly onFailure: (error: Error) => void;
   private readonly positions: Map<number, number>;
   private readonly deliveries: Delivery[] = [];
   /** Leaders with a fetch under way or an answer that is not taken yet. */
@@ -61,12 +59,16 @@ export class Tail {
     this.client = client;
     this.topic = start.topic;
     this.followsNewPartitions = start.followsNewPartitions;
+    this.onFailure = start.onFailure;
     this.positions = new Map([...start.positions].sort(([one], [other]) => one - other));
     this.refreshedMs = this.sentMs = client.ports.clock.nowMs();
     this.pendingFrames.push(openingFrame(this.positions));
   }
 
-  /** The next frames, some `STREAM_CHUNK_BYTES` at most but whole; null at the end. Not to be called again before it is settled. */
+  /**
+   * The next frames, whole: some `STREAM_CHUNK_BYTES` at most, or `STREAM_LARGE_CHUNK_BYTES` out of a large batch, and the record
+   * that passes it is the last. Null at the end. Not to be called again before it is settled.
+   */
   async next(): Promise<string | null> {
     for (;;) {
       const text = this.take();
@@ -97,44 +99,32 @@ export class Tail {
 
   private take(): string {
     let text = this.pendingFrames.splice(0).join("");
-    while (text.length < STREAM_CHUNK_BYTES && this.deliveries.length > 0) {
-      const { leaderId, frames } = this.deliveries[0];
-      const frame = this.nextFrame(frames);
+    while (this.deliveries.length > 0) {
+      const delivery = this.deliveries[0];
+      if (text.length >= (delivery.isLarge ? STREAM_LARGE_CHUNK_BYTES : STREAM_CHUNK_BYTES)) {
+        delivery.pause();
+        break;
+      }
+      const frame = this.nextFrame(delivery);
       if (frame !== null) {
         text += frame;
         continue;
       }
       this.deliveries.shift();
-      this.busyLeaders.delete(leaderId);
+      this.busyLeaders.delete(delivery.leaderId);
     }
     return text;
   }
 
-  private nextFrame(frames: Iterator<string>): string | null {
+  private nextFrame(delivery: Delivery): string | null {
     try {
-      const { done, value } = frames.next();
-      return done ? null : value;
+      return delivery.next();
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error;
-      // The log's own bytes can't be read here; trying again would not change that.
+      // Where the next batch begins can't be known: there is no way past it.
       this.ended = true;
       this.deliveries.length = 0;
-      return problemFrame(kafkaProblem(ErrorCode.CORRUPT_MESSAGE, error.message));
-    }
-  }
-
-  /** One frame for each record of a fetch answer. Positions move as the frames are taken. */
-  private *frames(partitions: readonly FetchedPartition[]): Generator<string> {
-    for (const { partition, records } of partitions) {
-      const place = { topic: this.topic.name, partition };
-      for (const batch of fetchedBatches(records)) {
-        const from = this.positions.get(partition) ?? 0;
-        for (const record of batch.records(this.client.ports, from, MAX_INFLATED_BYTES)) {
-          this.positions.set(partition, record.offset + 1);
-          yield recordFrame(place, record, this.positions);
-        }
-        this.positions.set(partition, Math.max(from, batch.nextOffset));
-      }
+      return problemFrame(unreadable(`The log can't be read any further: ${error.message}.`));
     }
   }
 
@@ -144,10 +134,8 @@ export class Tail {
     for (const [leaderId, entries] of ofLeader) {
       if (this.busyLeaders.has(leaderId)) continue;
       this.busyLeaders.add(leaderId);
-      void this.fetchFrom(
-        leaderId,
-        entries.map(([partition, offset]) => ({ partition, offset })),
-      );
+      const positions = entries.map(([partition, offset]) => ({ partition, offset }));
+      this.fetchFrom(leaderId, positions).catch((error: Error) => this.crash(error));
     }
   }
 
@@ -181,7 +169,8 @@ export class Tail {
     else if (wrong.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) await this.skipToEarliest(leaderId, wrong.partition);
     else await this.fail(leaderId, failure(wrong.errorCode));
     const good = answer.value.filter((partition) => partition.errorCode === ErrorCode.NONE);
-    this.deliveries.push({ leaderId, frames: this.frames(good) });
+    const { positions, topic, client } = this;
+    this.deliveries.push(new Delivery(leaderId, good, { positions, topicName: topic.name, compression: client.ports }));
   }
 
   /** Notes an error after which the topic is looked at anew; ends the stream when it is final or has come too often. */
@@ -198,6 +187,14 @@ export class Tail {
   private end({ errorCode, message }: Failure): void {
     this.ended = true;
     this.pendingFrames.push(problemFrame(kafkaProblem(errorCode, message)));
+  }
+
+  /** A bug: nobody waits for what threw, so without this the leader would stay busy for ever. */
+  private crash(error: Error): void {
+    this.onFailure(error);
+    if (!this.ended) this.pendingFrames.push(problemFrame(httpProblem(500)));
+    this.ended = true;
+    this.wake();
   }
 
   /** The reader was slower than retention: goes on with what is left. Past the end there is nothing to go on with. */
@@ -233,8 +230,20 @@ export class Tail {
     }
     this.topic = topic.value;
     if (!this.followsNewPartitions) return;
-    for (const { partitionIndex } of topic.value.partitions) {
-      if (!this.positions.has(partitionIndex)) this.positions.set(partitionIndex, 0);
+    this.addPartitions();
+  }
+
+  private addPartitions(): void {
+    for (const { partitionIndex } of this.topic.partitions) {
+      if (this.positions.has(partitionIndex)) continue;
+      if (this.positions.size >= MAX_STREAM_PARTITIONS) {
+        this.followsNewPartitions = false;
+        this.pendingFrames.push(
+          commentFrame(`partitions from ${partitionIndex} on are left out: a stream has no more`),
+        );
+        return;
+      }
+      this.positions.set(partitionIndex, 0);
     }
   }
 

@@ -11,6 +11,7 @@ export function asBroker(one: TestBroker): Broker {
   return {
     brokerId: one.brokerId,
     controller: one.controller,
+    suspectImage: () => undefined,
     get cluster() {
       return one.cluster;
     },

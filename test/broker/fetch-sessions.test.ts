@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type FetchedPartition, FetchSessions, type FetchTarget, MAX_FETCH_SESSIONS, MAX_SESSION_PARTITIONS } from "#broker/fetch-sessions.ts";
+import {
+  type FetchedPartition,
+  FetchSessions,
+  type FetchTarget,
+  MAX_FETCH_SESSIONS,
+  MAX_SESSION_PARTITIONS,
+} from "#broker/fetch-sessions.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 
 let drawn = 0;
@@ -89,7 +95,8 @@ describe("fetch sessions", () => {
   it("remembers a bounded number of partitions over all sessions", () => {
     const sessions = new FetchSessions(random);
     const many = Array.from({ length: MAX_SESSION_PARTITIONS / 2 }, (_, i) => target(i));
-    const open = (nowMs: number) => sessions.open(request(0, 0, many, nowMs)).select(many.map(() => result(0))).sessionId;
+    const open = (nowMs: number) =>
+      sessions.open(request(0, 0, many, nowMs)).select(many.map(() => result(0))).sessionId;
     const first = open(0);
     expect(open(0)).not.toBe(0);
     expect(open(1)).toBe(0);

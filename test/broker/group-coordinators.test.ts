@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { GroupCoordinators } from "#broker/group-coordinators.ts";
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
+import { MemberBudget } from "#group/member-budget.ts";
+import { OffsetBudget } from "#group/offset-budget.ts";
 import { partitionOfGroup } from "#group/partition.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../doubles/manual-time.ts";
@@ -302,6 +304,31 @@ describe("loading and leadership", () => {
     expect(log.replays).toBe(replays + 1);
     // Nothing of the former coordinator is left: only the clean-up of the new one waits.
     expect(world.time.pending).toBe(1);
+  });
+
+  it("the offsets of all coordinators of a broker have one budget, and those that are let go give theirs back", async () => {
+    const world = new GroupWorld();
+    const budget = new OffsetBudget(10_000);
+    const groups = new GroupCoordinators(world, DEFAULT_GROUP_CONFIG, new MemberBudget(), budget);
+    const codeOf = async (groupId: string) => {
+      const partitions = [{ partitionIndex: 0, offset: 1, leaderEpoch: -1, metadata: "m".repeat(4_000) }];
+      const topics = [{ topic: "t", topicId: ZERO_UUID, partitions }];
+      const { outcomes } = await groups.commitOffsets(commit(1, { groupId, topics }));
+      return outcomes?.[0][0].errorCode;
+    };
+    const other = Array.from({ length: 50 }, (_, i) => `o${i}`).find((id) => partitionOfGroup(id, 50) !== G) ?? "";
+    expect(await codeOf("g")).toBe(ErrorCode.NONE);
+    const held = budget.heldBytes;
+    expect(await codeOf(other)).toBe(ErrorCode.POLICY_VIOLATION);
+    expect(budget.heldBytes).toBe(held);
+    world.epochs.set(G, null);
+    groups.leadershipChanged();
+    expect(budget.heldBytes).toBe(0);
+    expect(await codeOf(other)).toBe(ErrorCode.NONE);
+    // What was committed is loaded again, though there is no room for it any more.
+    world.epochs.set(G, 2);
+    expect((await groups.fetchOffsets("g", null)).value?.[0].partitions).toHaveLength(1);
+    expect(budget.heldBytes).toBeGreaterThan(budget.maxBytes);
   });
 
   it("without the topic there is no coordinator until it is looked for", async () => {

@@ -28,7 +28,8 @@ function checkProducerIds(history: readonly HistoryEvent[], report: Report): voi
     if (event.type !== "producer-id") continue;
     const key = `${event.producerId} epoch ${event.producerEpoch}`;
     const other = owners.get(key);
-    if (other !== undefined) report.add("producer-id-reused", `${other} and ${event.client} both have the producer id ${key}`);
+    if (other !== undefined)
+      report.add("producer-id-reused", `${other} and ${event.client} both have the producer id ${key}`);
     owners.set(key, event.client);
   }
 }
@@ -49,7 +50,10 @@ function checkTopics(history: readonly HistoryEvent[], report: Report): void {
       if (deletions.some(isAcknowledged)) {
         if (there !== undefined) report.add("topic-lost", `${topic} was deleted, and ${event.client} still sees it`);
       } else if (deletions.length === 0 && partitions > 0 && (there?.partitions ?? 0) < partitions) {
-        report.add("topic-lost", `${topic} has ${partitions} partitions, ${event.client} sees ${there?.partitions ?? 0}`);
+        report.add(
+          "topic-lost",
+          `${topic} has ${partitions} partitions, ${event.client} sees ${there?.partitions ?? 0}`,
+        );
       }
     }
   }
@@ -73,7 +77,11 @@ function checkLate(log: SeenLog, lateMs: number, report: Report): void {
   }
 }
 
-function isMissed(event: FetchEvent, batch: { outcome: string; completedMs: number | null; baseOffset: number }, lateMs: number): boolean {
+function isMissed(
+  event: FetchEvent,
+  batch: { outcome: string; completedMs: number | null; baseOffset: number },
+  lateMs: number,
+): boolean {
   if (batch.outcome !== "acknowledged" || batch.completedMs === null || batch.baseOffset < event.offset) return false;
   return (event.completedMs as number) - Math.max(batch.completedMs, event.invokedMs) > lateMs;
 }

@@ -5,14 +5,27 @@ import type { Report } from "./report.ts";
 import { RunningMax } from "./running-max.ts";
 
 /** What groups are promised: one owner a partition and generation, fenced commits that stay, and nothing passed over. */
-export function checkGroups(history: readonly HistoryEvent[], logs: ReadonlyMap<string, SeenLog>, report: Report): void {
+export function checkGroups(
+  history: readonly HistoryEvent[],
+  logs: ReadonlyMap<string, SeenLog>,
+  report: Report,
+): void {
   const joins = history.filter((event) => event.type === "join");
   const assignments = history.filter((event) => event.type === "assignment");
   const commits = history.filter((event) => event.type === "commit");
   checkOwners(assignments, report);
   checkGenerations(joins, assignments, commits, report);
-  checkCommitted(commits, history.filter((event) => event.type === "committed"), report);
-  checkSkipped(commits, history.filter((event) => event.type === "fetch" && event.group !== null) as FetchEvent[], logs, report);
+  checkCommitted(
+    commits,
+    history.filter((event) => event.type === "committed"),
+    report,
+  );
+  checkSkipped(
+    commits,
+    history.filter((event) => event.type === "fetch" && event.group !== null) as FetchEvent[],
+    logs,
+    report,
+  );
 }
 
 function checkOwners(assignments: readonly AssignmentEvent[], report: Report): void {
@@ -22,7 +35,10 @@ function checkOwners(assignments: readonly AssignmentEvent[], report: Report): v
       const key = `${event.group} ${event.generation} ${keyOf(partition)}`;
       const other = owners.get(key);
       if (other !== undefined && ownerOf(other) !== ownerOf(event)) {
-        report.add("two-owners", `group ${event.group}, generation ${event.generation}: ${keyOf(partition)} belongs to ${other.memberId} and to ${event.memberId}`);
+        report.add(
+          "two-owners",
+          `group ${event.group}, generation ${event.generation}: ${keyOf(partition)} belongs to ${other.memberId} and to ${event.memberId}`,
+        );
       }
       owners.set(key, event);
     }
@@ -50,12 +66,18 @@ function checkGenerations(
   for (const event of joins) {
     const before = newest.get(event.group)?.before(event.invokedMs);
     if (before && event.generation < before.value) {
-      report.add("generation-reused", `group ${event.group}: ${event.memberId} joined generation ${event.generation}, after ${before.what} had its part of ${before.value}`);
+      report.add(
+        "generation-reused",
+        `group ${event.group}: ${event.memberId} joined generation ${event.generation}, after ${before.what} had its part of ${before.value}`,
+      );
     }
     const key = `${event.group} ${event.memberId}`;
     const other = members.get(key);
     if (other !== undefined && other.client !== event.client) {
-      report.add("two-owners", `group ${event.group}: ${other.client} and ${event.client} are both the member ${event.memberId}`);
+      report.add(
+        "two-owners",
+        `group ${event.group}: ${other.client} and ${event.client} are both the member ${event.memberId}`,
+      );
     }
     members.set(key, event);
   }
@@ -63,7 +85,10 @@ function checkGenerations(
     if (event.outcome !== "acknowledged" || event.generation < 0) continue;
     const before = newest.get(event.group)?.before(event.invokedMs);
     if (before && event.generation < before.value) {
-      report.add("commit-fenced", `group ${event.group}: a commit of ${event.memberId} in generation ${event.generation} was taken, after ${before.what} had its part of ${before.value}`);
+      report.add(
+        "commit-fenced",
+        `group ${event.group}: a commit of ${event.memberId} in generation ${event.generation} was taken, after ${before.what} had its part of ${before.value}`,
+      );
     }
   }
 }
@@ -83,7 +108,10 @@ function checkCommitted(commits: readonly CommitEvent[], reads: readonly Committ
       if (read.completedMs === null || !report.mustBeFresh(read.invokedMs)) continue;
       const problem = whyNotReadable(read, all);
       if (problem !== null) {
-        report.add("commit-lost", `group ${read.group}, ${keyOf(read)}: ${read.client} was told the offset ${read.offset} at ${read.invokedMs}; ${problem}`);
+        report.add(
+          "commit-lost",
+          `group ${read.group}, ${keyOf(read)}: ${read.client} was told the offset ${read.offset} at ${read.invokedMs}; ${problem}`,
+        );
       }
     }
   }
@@ -130,7 +158,10 @@ function checkSkipped(
       for (; checked < commit.offset; checked++) {
         if (checked < log.deletedBefore || !(log.seen.has(checked) || log.acknowledged.has(checked))) continue;
         if ((readAtMs.get(checked) ?? Infinity) <= commit.invokedMs) continue;
-        report.add("skipped", `group ${commit.group}, ${keyOf(commit)}: ${commit.offset} was committed, but no member had read offset ${checked}`);
+        report.add(
+          "skipped",
+          `group ${commit.group}, ${keyOf(commit)}: ${commit.offset} was committed, but no member had read offset ${checked}`,
+        );
       }
     }
   }

@@ -1,10 +1,4 @@
-import type {
-  DeleteRecordsEvent,
-  FetchEvent,
-  HistoryEvent,
-  OffsetsEvent,
-  ProduceEvent,
-} from "./history.ts";
+import type { DeleteRecordsEvent, FetchEvent, HistoryEvent, OffsetsEvent, ProduceEvent } from "./history.ts";
 import { keyOf } from "./history.ts";
 import type { Report } from "./report.ts";
 import { RunningMax } from "./running-max.ts";
@@ -68,7 +62,8 @@ export class SeenLog {
     this.deletedBefore = deletionBound(history);
     for (const event of history.produced) this.#acknowledge(event);
     for (const event of history.fetched) this.#see(event);
-    for (const event of history.offsets) this.#ends.add(event.completedMs ?? Infinity, event.offset, "the end that ListOffsets told");
+    for (const event of history.offsets)
+      this.#ends.add(event.completedMs ?? Infinity, event.offset, "the end that ListOffsets told");
     for (const event of history.deletions) {
       if (event.outcome !== "acknowledged") continue;
       this.#starts.add(event.completedMs as number, event.lowWatermark, `DeleteRecords to ${event.lowWatermark}`);
@@ -82,7 +77,10 @@ export class SeenLog {
       const offset = event.baseOffset + index;
       const other = this.acknowledged.get(offset);
       if (other !== undefined && other.id !== id) {
-        this.#report.add("lost", `${this.history.key}: offset ${offset} was acknowledged for ${other.id} and for ${id}`);
+        this.#report.add(
+          "lost",
+          `${this.history.key}: offset ${offset} was acknowledged for ${other.id} and for ${id}`,
+        );
       }
       this.acknowledged.set(offset, { id, atMs });
     });
@@ -100,10 +98,16 @@ export class SeenLog {
         if (places === undefined) this.places.set(id, [offset]);
         else places.push(offset);
       } else if (known.id !== id) {
-        this.#report.add("diverged", `${this.history.key}: offset ${offset} was read as ${known.id} and, by ${event.client}, as ${id}`);
+        this.#report.add(
+          "diverged",
+          `${this.history.key}: offset ${offset} was read as ${known.id} and, by ${event.client}, as ${id}`,
+        );
       }
       if (offset >= event.highWatermark) {
-        this.#report.add("uncommitted-read", `${this.history.key}: ${event.client} read ${id} at ${offset}, high watermark ${event.highWatermark}`);
+        this.#report.add(
+          "uncommitted-read",
+          `${this.history.key}: ${event.client} read ${id} at ${offset}, high watermark ${event.highWatermark}`,
+        );
       }
     }
     this.#ends.add(event.completedMs, event.highWatermark, `the high watermark that ${event.client} was told`);
@@ -123,7 +127,8 @@ export class SeenLog {
     const found = new Map(event.records.map(({ offset, id }) => [offset, id]));
     let previous = event.offset - 1;
     for (const { offset } of event.records) {
-      if (offset <= previous) this.#report.add("went-back", `${key}: ${event.client} got offset ${offset} after ${previous}`);
+      if (offset <= previous)
+        this.#report.add("went-back", `${key}: ${event.client} got offset ${offset} after ${previous}`);
       previous = offset;
     }
     for (let offset = event.offset; offset < event.nextOffset; offset++) {
@@ -142,15 +147,25 @@ export class SeenLog {
     if (!this.#report.mustBeFresh(event.invokedMs)) return;
     const end = this.#ends.before(event.invokedMs);
     if (end !== null && event.highWatermark < end.value && !isDoomed) {
-      this.#report.add("went-back", `${key}: high watermark ${event.highWatermark} for ${event.client} at ${event.invokedMs}, after ${end.what} (${end.value})`);
+      this.#report.add(
+        "went-back",
+        `${key}: high watermark ${event.highWatermark} for ${event.client} at ${event.invokedMs}, after ${end.what} (${end.value})`,
+      );
     }
     const start = this.#starts.before(event.invokedMs);
-    const isBefore = (bound: number) => event.offset < bound || (event.logStartOffset >= 0 && event.logStartOffset < bound);
+    const isBefore = (bound: number) =>
+      event.offset < bound || (event.logStartOffset >= 0 && event.logStartOffset < bound);
     if (start !== null && isBefore(start.value)) {
-      this.#report.add("deleted-came-back", `${key}: ${event.client} read from ${event.offset}, log start ${event.logStartOffset}, after ${start.what}`);
+      this.#report.add(
+        "deleted-came-back",
+        `${key}: ${event.client} read from ${event.offset}, log start ${event.logStartOffset}, after ${start.what}`,
+      );
     }
     if (this.#report.options.noRetention === true && event.logStartOffset > this.deletedBefore) {
-      this.#report.add("log-start-moved", `${key}: ${event.client} was told of log start ${event.logStartOffset}; nobody asked for more than ${this.deletedBefore}`);
+      this.#report.add(
+        "log-start-moved",
+        `${key}: ${event.client} was told of log start ${event.logStartOffset}; nobody asked for more than ${this.deletedBefore}`,
+      );
     }
   }
 
@@ -161,11 +176,17 @@ export class SeenLog {
     if (event.which === "latest") {
       const end = this.#ends.before(event.invokedMs);
       if (end === null || event.offset >= end.value) return;
-      this.#report.add("went-back", `${key}: ListOffsets told ${event.client} the end ${event.offset}, after ${end.what} (${end.value})`);
+      this.#report.add(
+        "went-back",
+        `${key}: ListOffsets told ${event.client} the end ${event.offset}, after ${end.what} (${end.value})`,
+      );
     } else {
       const start = this.#starts.before(event.invokedMs);
       if (start === null || event.offset >= start.value) return;
-      this.#report.add("deleted-came-back", `${key}: ListOffsets told ${event.client} the beginning ${event.offset}, after ${start.what}`);
+      this.#report.add(
+        "deleted-came-back",
+        `${key}: ListOffsets told ${event.client} the beginning ${event.offset}, after ${start.what}`,
+      );
     }
   }
 

@@ -6,7 +6,11 @@ import type { Report } from "./report.ts";
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 
 /** What producers are promised about their records, held against what readers found. */
-export function checkProducers(history: readonly HistoryEvent[], logs: ReadonlyMap<string, SeenLog>, report: Report): void {
+export function checkProducers(
+  history: readonly HistoryEvent[],
+  logs: ReadonlyMap<string, SeenLog>,
+  report: Report,
+): void {
   const batches = history.filter((event) => event.type === "produce");
   const byId = new Map<string, ProduceEvent>();
   for (const batch of batches) for (const id of batch.ids) byId.set(id, batch);
@@ -18,7 +22,10 @@ export function checkProducers(history: readonly HistoryEvent[], logs: ReadonlyM
     checkRepeats(batch, log, report);
     checkWhole(batch, log, report);
     if (batch.idempotent && batch.errorCode === OUT_OF_ORDER_SEQUENCE_NUMBER) {
-      report.add("sequence-refused", `${log.history.key}: ${batch.ids[0]} was in its order and was called out of order`);
+      report.add(
+        "sequence-refused",
+        `${log.history.key}: ${batch.ids[0]} was in its order and was called out of order`,
+      );
     }
     if (!batch.ordered) continue;
     const session = `${batch.session} ${log.history.key}`;
@@ -36,7 +43,8 @@ function checkOrigins(log: SeenLog, byId: ReadonlyMap<string, ProduceEvent>, rep
     const batch = byId.get(id);
     if (batch === undefined) report.add("phantom", `${key}: ${id} at ${offset} was never sent`);
     else if (keyOf(batch) !== key) report.add("phantom", `${key}: ${id} at ${offset} was sent to ${keyOf(batch)}`);
-    else if (batch.outcome === "refused") report.add("phantom", `${key}: ${id} at ${offset} was refused with error ${batch.errorCode}`);
+    else if (batch.outcome === "refused")
+      report.add("phantom", `${key}: ${id} at ${offset} was refused with error ${batch.errorCode}`);
     else if (atMs < batch.invokedMs) report.add("phantom", `${key}: ${id} at ${offset} was read before it was sent`);
   }
 }
@@ -63,7 +71,10 @@ function checkWhole(batch: ProduceEvent, log: SeenLog, report: Report): void {
         if (there?.id === other) return;
         // A reader that began in the middle, or a log that was cut there, shows only the end of a batch.
         if (there === undefined && (place < log.deletedBefore || !isRead(log, place))) return;
-        report.add("torn", `${log.history.key}: ${id} is at ${offset}, but ${other} of the same batch isn't at ${place}`);
+        report.add(
+          "torn",
+          `${log.history.key}: ${id} is at ${offset}, but ${other} of the same batch isn't at ${place}`,
+        );
       });
     }
   });
@@ -86,7 +97,10 @@ function checkOrder(session: ProduceEvent[], log: SeenLog, report: Report): void
       if (places === undefined) continue;
       const offset = Math.min(...places);
       if (last !== null && offset < last.offset) {
-        report.add("reordered", `${log.history.key}: ${id} at ${offset} was sent after ${last.id} at ${last.offset} (session ${batch.session})`);
+        report.add(
+          "reordered",
+          `${log.history.key}: ${id} at ${offset} was sent after ${last.id} at ${last.offset} (session ${batch.session})`,
+        );
       }
       last = { offset, id };
     }

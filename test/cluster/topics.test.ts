@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
+import { autoCreatedTopic } from "#cluster/internal-topics.ts";
 import type { NewTopic } from "#ports/controller.ts";
 import { ErrorCode, errorName } from "#protocol/errors.ts";
 import { openCluster, topic } from "./setup.ts";
@@ -180,6 +181,29 @@ describe("creating topics", () => {
       const [outcome] = await one.controller.createTopics([topic(name, { numPartitions: 9_000 })]);
       expect(errorName(outcome.errorCode)).toBe(name === "f" ? "POLICY_VIOLATION" : "NONE");
     }
+  });
+
+  it("has room for the internal topics on a broker that ordinary topics have filled", async () => {
+    const { broker } = await openCluster();
+    const one = await broker(1);
+    const create = async (wanted: NewTopic) => {
+      const [outcome] = await one.controller.createTopics([wanted]);
+      return errorName(outcome.errorCode);
+    };
+    expect(await create(topic("a", { numPartitions: 9_999 }))).toBe("NONE");
+    expect(await create(topic("b"))).toBe("NONE");
+    expect(await create(topic("c"))).toBe("POLICY_VIOLATION");
+    // One internal topic doesn't take the room of the others, neither when it is created nor when it grows.
+    expect(await create(topic("__transaction_state", { numPartitions: 51 }))).toBe("POLICY_VIOLATION");
+    for (const name of ["__consumer_offsets", "__transaction_state", "__share_group_state"]) {
+      expect(await create(autoCreatedTopic(one.cluster.image, 1, name))).toBe("NONE");
+      expect(one.cluster.topicByName(name)?.partitions).toHaveLength(50);
+      for (const grown of [name, "b"]) {
+        const [outcome] = await one.controller.createPartitions([{ name: grown, count: 51, assignments: null }]);
+        expect(errorName(outcome.errorCode)).toBe("POLICY_VIOLATION");
+      }
+    }
+    expect(await create(topic("c"))).toBe("POLICY_VIOLATION");
   });
 });
 

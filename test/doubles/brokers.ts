@@ -162,7 +162,8 @@ export class Brokers implements Transport {
         replicaNodes: [leaderId],
         isrNodes: [leaderId],
       }));
-      return { name, topicId: topic.topicId, partitions };
+      const isInternal = name === "__consumer_offsets" || name === "__transaction_state";
+      return { name, topicId: topic.topicId, isInternal, partitions };
     });
     return { brokers, clusterId: "cluster", controllerId: 1, topics };
   }

@@ -48,13 +48,17 @@ export class EventReader {
         this.buffer = this.buffer.slice(end + 2);
         return frame;
       }
-      const { done, value } = await this.reader.read();
-      if (done) {
-        this.isDone = true;
-        return null;
-      }
-      this.buffer += this.decoder.decode(value, { stream: true });
+      const isMore = await this.readPiece();
+      if (!isMore) return null;
     }
+  }
+
+  /** Takes one chunk of the body, whatever it is; false at the end. */
+  async readPiece(): Promise<boolean> {
+    const { done, value } = await this.reader.read();
+    if (done) this.isDone = true;
+    else this.buffer += this.decoder.decode(value, { stream: true });
+    return !done;
   }
 
   private readFrame(frame: string): SeenEvent | null {

@@ -3,15 +3,22 @@
  * bench/compare/native.c, and against the twin in TypeScript, on streams that are sound or damaged; with canaries all around what
  * a decoder may write. A million cases of each kind take some minutes, so this is no part of `npm test`, whose fuzz.test.ts has a
  * bounded share. Needs cc, liblz4-dev and libsnappy-dev.
+ *
+ * `node test/kernels/fuzz-native.ts corpus` writes test/vectors/kernels/damaged.json instead: short streams and what the libraries
+ * make of them, which kernels.test.ts holds the kernels against everywhere.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { buildNative, nativeProgram } from "#bench/kernels/native.ts";
 import { referenceKernels } from "#kernels/reference.ts";
-import { buildNative, nativeProgram } from "../../bench/kernels/native.ts";
-import { concat, noise, TEXT } from "./inputs.ts";
+import { concat, lz4FrameOf, noise, TEXT } from "./inputs.ts";
 
-const CASES = Number(process.argv[2] ?? 1_000_000);
+const isCorpus = process.argv[2] === "corpus";
+const CASES = isCorpus ? 0 : Number(process.argv[2] ?? 1_000_000);
+/** How many streams of each kind the corpus has, and how long they may be. */
+const CORPUS_CASES = 250;
+const CORPUS_BYTES = 90;
 const SEED = Number(process.argv[3] ?? 1);
 const BATCH = 2000;
 const MAX_BYTES = 3000;
@@ -55,7 +62,7 @@ function sample(): Uint8Array {
 const LENGTHS = [0, 1, 0x0f, 0x10, 0x7f, 0x80, 0xf0, 0xfe, 0xff];
 
 function damage(stream: Uint8Array): Uint8Array {
-  let bytes = stream.slice();
+  let bytes: Uint8Array = stream.slice();
   for (let times = random(4); times > 0 && bytes.length > 0; times--) {
     const at = random(bytes.length);
     const kind = random(6);
@@ -118,19 +125,6 @@ class Kernels {
     }
     return { written: Math.max(written, -1), crc: written > 0 ? wasm.crc32c(0, to, written) >>> 0 : 0, from: to };
   }
-}
-
-/** liblz4 takes blocks; a frame with one block of up to 4 MB says the same to us. */
-function frameOf(block: Uint8Array): Uint8Array {
-  const frame = concat(
-    Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73),
-    new Uint8Array(4),
-    block,
-    new Uint8Array(4),
-  );
-  frame[6] = (referenceKernels.xxhash32(frame.subarray(4, 6)) >>> 8) & 0xff;
-  new DataView(frame.buffer).setUint32(7, block.length, true);
-  return frame;
 }
 
 /** liblz4 takes an offset of 0, which the format forbids; nothing else that it takes may we refuse. */
@@ -204,7 +198,7 @@ async function run(kernels: Kernels, judge: Judge, kind: "lz4" | "snappy"): Prom
     for (const [index, { stream, room }] of cases.entries()) {
       // A block of no bytes is the end mark of a frame.
       if (kind === "lz4" && stream.length === 0) continue;
-      const wrapped = kind === "lz4" ? frameOf(stream) : stream;
+      const wrapped = kind === "lz4" ? lz4FrameOf(stream) : stream;
       const ours = kernels.open(kind, wrapped, room);
       const theirs = { written: answers.getInt32(8 * index, true), crc: answers.getUint32(8 * index + 4, true) };
       const fail = (what: string): never => {
@@ -234,10 +228,34 @@ async function run(kernels: Kernels, judge: Judge, kind: "lz4" | "snappy"): Prom
   console.log(`${kind}: ${CASES} cases, seed ${SEED}: ${JSON.stringify(counts)}`);
 }
 
+async function writeCorpus(kernels: Kernels, judge: Judge): Promise<void> {
+  const corpus: object[] = [];
+  for (const kind of ["lz4", "snappy"] as const) {
+    const cases: Case[] = [];
+    while (cases.length < CORPUS_CASES) {
+      const one = makeCase(kernels, kind);
+      const isSmall = one.stream.length > 0 && one.stream.length <= CORPUS_BYTES;
+      if (isSmall && !(kind === "lz4" && hasZeroOffset(one.stream))) cases.push(one);
+    }
+    const answers = await judge.ask(cases);
+    for (const [index, { stream, room }] of cases.entries()) {
+      const written = answers.getInt32(8 * index, true);
+      const hex = Buffer.from(stream).toString("hex");
+      corpus.push({ kind, room, stream: hex, written, crc: answers.getUint32(8 * index + 4, true) });
+    }
+  }
+  const lines = corpus.map((one) => JSON.stringify(one)).join(",\n");
+  writeFileSync(path.join(import.meta.dirname, "../vectors/kernels/damaged.json"), `[\n${lines}\n]\n`);
+}
+
 const missing = buildNative();
 if (missing !== null) throw new Error(missing);
 const kernels = new Kernels();
 const judge = new Judge();
-await run(kernels, judge, "lz4");
-await run(kernels, judge, "snappy");
+if (isCorpus) {
+  await writeCorpus(kernels, judge);
+} else {
+  await run(kernels, judge, "lz4");
+  await run(kernels, judge, "snappy");
+}
 judge.stop();

@@ -38,6 +38,13 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** A frame with one bare LZ4 block, of up to 4 MB decoded. */
+export function lz4FrameOf(block: Uint8Array): Uint8Array {
+  const frame = concat(bytesOf("04224d18 6070 73 00000000"), block, new Uint8Array(4));
+  new DataView(frame.buffer).setUint32(7, block.length, true);
+  return frame;
+}
+
 /** Data of all kinds that a codec meets, with lengths around what the kernels treat specially. */
 export function samples(): Uint8Array[] {
   const lengths = [

@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { fetchedBatches } from "#client/batches.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_RECORDS_PER_PRODUCE } from "#rest/limits.ts";
+import {
+  BODY_DEADLINE_MS,
+  BUDGET_WAIT_MS,
+  MAX_BODIES_BYTES,
+  MAX_BODY_BYTES,
+  MAX_JSON_DEPTH,
+  MAX_RECORDS_PER_PRODUCE,
+} from "#rest/limits.ts";
 import type { Brokers } from "../doubles/brokers.ts";
+import { settle } from "../doubles/manual-time.ts";
 import { compression, restCluster } from "../doubles/rest-cluster.ts";
 
 const JSON_TYPE = "application/vnd.kafka.json.v2+json";
@@ -199,7 +207,7 @@ describe("a request that is no produce request", () => {
     ['{"records":[{"value":1,"partition":"0"}]}', 400, /partition must be an integer/],
     ['{"records":[{"value":1,"partition":0.5}]}', 400, /partition must be an integer/],
     ['{"records":[{"value":1,"partition":-1}]}', 422, /greater than or equal to 0/],
-    ['{"records":[{"value":1,"partition":4294967296}]}', 422, /greater than or equal to 0/],
+    ['{"records":[{"value":1,"partition":2147483648}]}', 422, /less than or equal to 2147483647/],
     [`{"records":[{"value":${"[".repeat(MAX_JSON_DEPTH)}`, 400, /nested/],
   ];
 
@@ -263,6 +271,94 @@ describe("a request that is no produce request", () => {
     const honest = post("{}");
     (honest.headers as Headers).set("content-length", `${MAX_BODY_BYTES + 1}`);
     expect((await request("/topics/t", honest)).status).toBe(413);
+    expect(brokers.requests(0)).toHaveLength(0);
+  });
+});
+
+describe("bodies that don't come as they should", () => {
+  /** Sends so many bytes and then nothing. */
+  function stalling(sizeInBytes: number): RequestInit {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        if (sizeInBytes > 0) controller.enqueue(new Uint8Array(sizeInBytes));
+      },
+    });
+    const init = { ...post(body), duplex: "half" } as RequestInit;
+    (init.headers as Headers).set("content-length", `${MAX_BODY_BYTES}`);
+    return init;
+  }
+
+  const good = () => post('{"records":[{"value":1}]}');
+
+  it("time out", async () => {
+    const { request, time, brokers, failures } = cluster();
+    const response = request("/topics/t", stalling(10));
+    await time.advance(BODY_DEADLINE_MS);
+    expect((await response).status).toBe(408);
+    expect(await (await response).json()).toMatchObject({ error_code: 408 });
+    expect(brokers.requests(0)).toHaveLength(0);
+    expect(failures).toEqual([]);
+    expect(time.pending).toBe(0);
+  });
+
+  it("are held up to a bound, and others wait for them in vain or not", async () => {
+    const { request, time } = cluster();
+    const slow = Array.from({ length: MAX_BODIES_BYTES / MAX_BODY_BYTES }, () =>
+      request("/topics/t", stalling(MAX_BODY_BYTES - 1)),
+    );
+    await settle();
+    const refused = request("/topics/t", good());
+    await time.advance(BUDGET_WAIT_MS);
+    expect((await refused).status).toBe(503);
+    await time.advance(BODY_DEADLINE_MS - BUDGET_WAIT_MS - 1);
+    const patient = request("/topics/t", good());
+    await time.advance(1);
+    expect((await patient).status).toBe(200);
+    for (const { status } of await Promise.all(slow)) expect(status).toBe(408);
+    expect(time.pending).toBe(0);
+  });
+
+  it("take nothing for what they only announce", async () => {
+    const { request } = cluster();
+    for (let i = 0; i < 100; i++) request("/topics/t", stalling(0));
+    await settle();
+    expect((await request("/topics/t", good())).status).toBe(200);
+  });
+
+  it("are the client's fault when they break off", async () => {
+    const { request, failures } = cluster();
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error("the peer is gone"));
+      },
+    });
+    const response = await request("/topics/t", { ...post(body), duplex: "half" } as RequestInit);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error_code: 400, message: expect.stringContaining("broke off") });
+    expect(failures).toEqual([]);
+  });
+
+  it("give back what they took, whatever came of them", async () => {
+    const { request } = cluster();
+    const bodies = [
+      "{}",
+      "nonsense",
+      '{"records":[{"value":1}]}',
+      `{"records":[{"value":"${"x".repeat(MAX_BODY_BYTES / 2)}"}]}`,
+    ];
+    for (let i = 0; i < 40; i++) expect((await request("/topics/t", post(bodies[i % 4]))).status).not.toBe(503);
+  });
+});
+
+describe("a topic that is the cluster's own", () => {
+  it.each(["__consumer_offsets", "__transaction_state", "__cluster_metadata"])("%s takes no records", async (topic) => {
+    const { brokers, request } = cluster();
+    brokers.addTopic(topic, 1);
+    for (const path of [`/topics/${topic}`, `/topics/${topic}/partitions/0`]) {
+      const response = await request(path, post('{"records":[{"value":1}]}'));
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error_code: 40002, message: expect.stringContaining(topic) });
+    }
     expect(brokers.requests(0)).toHaveLength(0);
   });
 });

@@ -285,14 +285,6 @@ describe("a live tail that goes on", () => {
     expect(events).toMatchObject([{ event: "problem", data: expect.stringContaining("made again") }]);
   });
 
-  it("ends at a batch that can't be read", async () => {
-    const { brokers, open } = cluster();
-    const [batch] = [buildBatch(compression, [{ timestampMs: 1, key: null, value: utf8("x") }], { codec: Codec.GZIP })];
-    batch[batch.length - 12] ^= 0xff;
-    brokers.append("t", 0, batch);
-    expect(await (await open("?from=earliest")).take(1)).toMatchObject([{ event: "problem" }]);
-  });
-
   it("ends after a bounded number of fetches, to be resumed", async () => {
     const { brokers, open } = cluster();
     const reader = await open("?from=earliest");

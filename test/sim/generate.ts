@@ -180,7 +180,7 @@ function makeFault(random: Prng, atMs: number, targets: Targets, hasDoubleStarts
   if (dice < 43) return { kind: "clock-jump", atMs, broker, byMs: makeJump(random) };
   if (dice < 58) return { kind: "reset", atMs, client, broker };
   if (dice < 63) return { kind: "half-open", atMs, client, broker };
-  if (dice < 69) return { kind: "stall", atMs, client, broker, forMs };
+  if (dice < 69) return { kind: "stall", atMs, client, broker, forMs: forMs + 1_000 };
   if (dice < 74) return { kind: "partition", atMs, client, broker, forMs };
   if (dice < 82) return { kind: "slow-link", atMs, client, broker, forMs, byMs };
   if (dice < 87) return { kind: "controller-crash", atMs, downMs: random.pick([0, 200, 2_000]) };

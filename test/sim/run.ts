@@ -138,6 +138,7 @@ class Run {
 
   #schedule(atMs: number, action: () => void): void {
     const { scheduler } = this.#simulation;
+    if (atMs >= this.#workload.untilMs) return;
     scheduler.at(this.#beganMs + atMs - scheduler.nowMs, "", action);
   }
 

@@ -51,7 +51,9 @@ class Shrinker {
   async keepMembersAlive(): Promise<void> {
     for (let at = 0; at < this.smallest.workload.members.length; at++) {
       const { workload } = this.smallest;
-      const members = workload.members.map((member, index): MemberSpec => (index === at ? { ...member, ends: [] } : member));
+      const members = workload.members.map(
+        (member, index): MemberSpec => (index === at ? { ...member, ends: [] } : member),
+      );
       if (workload.members[at].ends.length > 0) await this.#try({ ...workload, members });
     }
   }

@@ -15,8 +15,15 @@ const kernels = createWasmKernels(kernelsModule);
 const cache = new MetadataCache();
 const rest = createRest({ onFailure: (error) => console.error("a request failed by a fault of ours", error) });
 
-/** Every HTTP request. The Worker holds no state but a cache: what is asked for comes from the brokers, frame by frame. */
-export async function handleHttp(request: Request, env: Env): Promise<Response> {
+/**
+ * Every HTTP request. The Worker holds no state but a cache and what its requests have on loan: what is asked for comes from the
+ * brokers, frame by frame. `context` keeps a request going whose client has left, so that it gives back what it borrowed.
+ */
+export async function handleHttp(
+  request: Request,
+  env: Env,
+  context?: Pick<ExecutionContext, "waitUntil">,
+): Promise<Response> {
   const transport = new BrokerTransport(
     env,
     parseBrokers(env.KEDGE_BROKERS).map(({ id }) => id),
@@ -25,5 +32,7 @@ export async function handleHttp(request: Request, env: Env): Promise<Response> 
     { transport, clock: runtimeClock, timers: runtimeTimers, random: runtimeRandom, kernels, codecs: zlibCodecs },
     { clientId: CLIENT_ID, cache },
   );
-  return rest.fetch(request, { client });
+  const response = Promise.resolve(rest.fetch(request, { client }));
+  context?.waitUntil(response);
+  return response;
 }

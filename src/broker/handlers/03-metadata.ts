@@ -29,6 +29,7 @@ export const metadata = handler({
   max: 13,
   async handle(context, request) {
     const { broker, apiVersion } = context;
+    broker.suspectImage();
     const asked = request.topics;
     const isAllTopics = asked === null || (asked.length === 0 && apiVersion === 0);
     if (!isAllTopics && isMeaningless(asked, apiVersion)) return refused(asked);

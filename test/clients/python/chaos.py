@@ -96,6 +96,8 @@ def produce(name, records_per_s, idempotent, acks, retries, ordered, config):
     patience = {"message.timeout.ms": 0 if retries else 10_000, "retry.backoff.ms": 50}
     if not retries:
         patience["message.send.max.retries"] = 0
+    # Without a callback a fatal error would be raised in whatever the thread is at.
+    patience["error_cb"] = lambda _error: None
     settings = {**COMMON, **patience, "client.id": name, "enable.idempotence": idempotent, "acks": acks, **config}
     producer = Producer(settings)
     dice = random.Random(f"{JOB['seed']} {name}")
@@ -192,27 +194,30 @@ class Member:
 
     def assigned(self, consumer, partitions):
         assigned_ms = now()
+        member_id = consumer.memberid()
         generation = generation_of(consumer)
         cooperative = self.group.endswith("sticky")
         if cooperative:
             consumer.incremental_assign(partitions)
         else:
             consumer.assign(partitions)
-        join = {"group": self.group, "memberId": consumer.memberid(), "generation": generation}
-        HISTORY.add("join", self.client, self.last_callback_ms, assigned_ms, **join)
+        if member_id and generation >= 0:
+            # A member that the group has thrown out meanwhile has none.
+            self.tell_assignment(consumer, assigned_ms, {"group": self.group, "memberId": member_id, "generation": generation})
         self.last_callback_ms = assigned_ms
+        self.ask_committed(partitions)
+
+    def tell_assignment(self, consumer, assigned_ms, member):
+        HISTORY.add("join", self.client, self.last_callback_ms, assigned_ms, **member)
         HISTORY.add(
             "assignment",
             self.client,
             assigned_ms,
             assigned_ms,
-            group=self.group,
-            memberId=consumer.memberid(),
+            **member,
             instanceId=None,
-            generation=generation,
             partitions=[{"topic": one.topic, "partition": one.partition} for one in consumer.assignment()],
         )
-        self.ask_committed(partitions)
 
     def ask_committed(self, partitions):
         invoked_ms = now()

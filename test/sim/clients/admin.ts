@@ -31,7 +31,11 @@ export class Admin extends SimClient {
       if (isThere) await this.refresh([name]);
       const topic = this.topics.get(name);
       if (isThere && topic !== undefined) {
-        return this.#record("create", topicKey(topic), name, { partitions: topic.leaders.length, invokedMs: this.nowMs, outcome: "acknowledged" });
+        return this.#record("create", topicKey(topic), name, {
+          partitions: topic.leaders.length,
+          invokedMs: this.nowMs,
+          outcome: "acknowledged",
+        });
       }
       await this.backOff(failures);
     }
@@ -104,7 +108,10 @@ export class Admin extends SimClient {
     if (topic === undefined || topic.leaders.length >= count) return;
     const invokedMs = this.nowMs;
     const connection = await this.#any();
-    const answer = await connection.call(GROW, GROW_VERSION, { topics: [{ name, count, assignments: null }], timeoutMs: TIMEOUT_MS });
+    const answer = await connection.call(GROW, GROW_VERSION, {
+      topics: [{ name, count, assignments: null }],
+      timeoutMs: TIMEOUT_MS,
+    });
     const outcome = answer.results[0].errorCode === ErrorCode.NONE ? "acknowledged" : "refused";
     this.#record("grow", topicKey(topic), name, { partitions: count, invokedMs, outcome });
   }

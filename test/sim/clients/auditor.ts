@@ -15,6 +15,7 @@ const METADATA = { request: MetadataRequest, response: MetadataResponse };
 const PRODUCE_VERSION = 9;
 const FETCH_VERSION = 12;
 const METADATA_VERSION = 12;
+const PROPAGATION_MS = 2_000;
 const PROBE_WAIT_MS = 20_000;
 const PROBE_DELAY_MS = 300;
 const READ_BYTES = 50_000;
@@ -23,24 +24,35 @@ const READ_BYTES = 50_000;
 export class Auditor extends SimClient {
   #probes = 0;
 
-  /** Every topic as every broker tells it; the client knows them all then. */
+  /** Every topic as every broker tells it, once they have had time to hear of it; the client knows them all then. */
   async lookAtTopics(): Promise<readonly KnownTopic[]> {
+    // A broker that missed something may find out by being asked.
+    for (const brokerId of this.world.brokerIds) await this.persist(() => this.#metadata(brokerId));
+    await this.process.sleep(PROPAGATION_MS);
     for (const brokerId of this.world.brokerIds) {
-      const topics = await this.persist(async () => {
-        const connection = await this.connection(brokerId);
-        const invokedMs = this.nowMs;
-        const answer = await connection.call(METADATA, METADATA_VERSION, { topics: null });
-        return { invokedMs, topics: answer.topics.filter((topic) => !topic.isInternal) };
-      });
+      const topics = await this.persist(() => this.#metadata(brokerId));
       const seen = topics.topics.map(({ name, topicId, partitions }) => ({
         topic: topicKey({ name: name as string, topicId }),
         name: name as string,
         partitions: partitions.length,
       }));
-      this.world.record({ type: "topics-seen", client: this.name, invokedMs: topics.invokedMs, completedMs: this.nowMs, topics: seen });
+      this.world.record({
+        type: "topics-seen",
+        client: this.name,
+        invokedMs: topics.invokedMs,
+        completedMs: this.nowMs,
+        topics: seen,
+      });
       await this.refresh(seen.map(({ name }) => name));
     }
     return [...this.topics.values()];
+  }
+
+  async #metadata(brokerId: number) {
+    const connection = await this.connection(brokerId);
+    const invokedMs = this.nowMs;
+    const answer = await connection.call(METADATA, METADATA_VERSION, { topics: null });
+    return { invokedMs, topics: answer.topics.filter((topic) => !topic.isInternal) };
   }
 
   positionsOf(topic: KnownTopic): Position[] {
@@ -97,7 +109,13 @@ export class Auditor extends SimClient {
     const answer = await connection.call(
       FETCH,
       FETCH_VERSION,
-      { maxWaitMs, minBytes: 1, maxBytes: READ_BYTES, sessionEpoch: -1, topics: [{ topic: name, topicId, partitions }] },
+      {
+        maxWaitMs,
+        minBytes: 1,
+        maxBytes: READ_BYTES,
+        sessionEpoch: -1,
+        topics: [{ topic: name, topicId, partitions }],
+      },
       maxWaitMs + 10_000,
     );
     const { errorCode, highWatermark, logStartOffset, records } = answer.responses[0].partitions[0];

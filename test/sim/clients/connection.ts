@@ -70,7 +70,12 @@ export class ClientConnection {
   }
 
   /** Rejects with LostError when the connection ends before the answer, or no answer comes in time (and then ends it). */
-  call<Q, S>(api: { request: Message<Q>; response: Message<S> }, version: number, draft: Draft<Q>, timeoutMs = 10_000): Promise<S> {
+  call<Q, S>(
+    api: { request: Message<Q>; response: Message<S> },
+    version: number,
+    draft: Draft<Q>,
+    timeoutMs = 10_000,
+  ): Promise<S> {
     if (!this.#isOpen) return Promise.reject(new LostError("the connection has ended"));
     this.send(api.request, version, draft);
     const correlationId = this.#lastCorrelationId;
@@ -113,6 +118,7 @@ function decoded<S>(response: Message<S>, version: number, correlationId: number
   const answered = decodeResponseHeader(reader, response.apiKey, version);
   if (answered !== correlationId) throw new Error(`the answer to ${answered} came where ${correlationId} was due`);
   const value = response.decode(reader, version);
-  if (reader.remaining > 0) throw new Error(`${reader.remaining} bytes remain behind the response to API ${response.apiKey}`);
+  if (reader.remaining > 0)
+    throw new Error(`${reader.remaining} bytes remain behind the response to API ${response.apiKey}`);
   return value;
 }

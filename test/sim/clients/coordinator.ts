@@ -52,7 +52,12 @@ export class Coordinator {
   }
 
   /** Rejects with LostError when there is no coordinator, or no answer of it. */
-  async call<Q, S>(api: { request: Message<Q>; response: Message<S> }, version: number, draft: Draft<Q>, timeoutMs?: number): Promise<S> {
+  async call<Q, S>(
+    api: { request: Message<Q>; response: Message<S> },
+    version: number,
+    draft: Draft<Q>,
+    timeoutMs?: number,
+  ): Promise<S> {
     const connection = await this.#open();
     try {
       return await connection.call(api, version, draft, timeoutMs);
@@ -125,7 +130,10 @@ export class Coordinator {
   }
 
   /** What the group has committed, by position; an error code when it can't be had now. Rejects with LostError. */
-  async committed(positions: readonly Position[], usesGroups: boolean): Promise<ReadonlyMap<Position, number> | number> {
+  async committed(
+    positions: readonly Position[],
+    usesGroups: boolean,
+  ): Promise<ReadonlyMap<Position, number> | number> {
     const invokedMs = this.#client.nowMs;
     const topics = positions.map(({ name, partition }) => ({ name, partitionIndexes: [partition] }));
     const draft = usesGroups ? { groups: [{ groupId: this.#group, topics }] } : { groupId: this.#group, topics };

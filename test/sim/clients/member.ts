@@ -11,7 +11,7 @@ import {
 } from "#protocol/stored/consumer-protocol.ts";
 import type { Process } from "../process.ts";
 import type { MemberSpec } from "../workload.ts";
-import { type ClientWorld, SimClient, topicKey } from "./client.ts";
+import { type ClientWorld, type KnownTopic, SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
 import { Coordinator, hasMoved } from "./coordinator.ts";
 import { Fetcher, type Position } from "./fetcher.ts";
@@ -43,6 +43,8 @@ export class Member extends SimClient {
   readonly spec: MemberSpec;
   readonly #coordinator: Coordinator;
   #memberId = "";
+  /** The topics as they were when it joined. */
+  #known: ReadonlyMap<string, KnownTopic> = new Map();
   #isLeaving = false;
   #serving: { readonly assigned: Assigned; readonly fetcher: Fetcher } | null = null;
 
@@ -87,6 +89,8 @@ export class Member extends SimClient {
   async #joinAndSync(): Promise<Assigned | null> {
     try {
       await this.refresh(this.spec.topics);
+      if (!this.spec.topics.every((name) => this.topics.has(name))) throw new LostError("the topics aren't known");
+      this.#known = new Map(this.topics);
       const joined = await this.#join();
       if (joined === null) return null;
       return await this.#sync(joined);
@@ -114,7 +118,15 @@ export class Member extends SimClient {
     const { errorCode, memberId, generationId } = answer;
     if (errorCode === ErrorCode.NONE) {
       this.#memberId = memberId;
-      this.world.record({ type: "join", client: this.name, group, memberId, generation: generationId, invokedMs, completedMs: this.nowMs });
+      this.world.record({
+        type: "join",
+        client: this.name,
+        group,
+        memberId,
+        generation: generationId,
+        invokedMs,
+        completedMs: this.nowMs,
+      });
       return answer;
     }
     if (errorCode === ErrorCode.MEMBER_ID_REQUIRED) this.#memberId = memberId;
@@ -181,7 +193,13 @@ export class Member extends SimClient {
       completedMs: this.nowMs,
       partitions: positions.map((position) => ({ topic: topicKey(position), partition: position.partition })),
     });
-    return { shared: isLeader ? shared : null, memberId, generation: generationId, isSought: positions.length === 0, positions };
+    return {
+      shared: isLeader ? shared : null,
+      memberId,
+      generation: generationId,
+      isSought: positions.length === 0,
+      positions,
+    };
   }
 
   get #partitionCount(): number {
@@ -210,7 +228,7 @@ export class Member extends SimClient {
     const { assignedPartitions } = decodeConsumerProtocol(ConsumerProtocolAssignment, assignment);
     return assignedPartitions.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => {
-        const topicId = this.topics.get(topic)?.topicId ?? "";
+        const topicId = (this.#known.get(topic) as KnownTopic).topicId;
         return { name: topic, topicId, partition, offset: 0 };
       }),
     );
@@ -263,7 +281,10 @@ export class Member extends SimClient {
     const usesGroups = this.spec.commitVersion >= 8;
     while (!isOver()) {
       try {
-        const committed = assigned.positions.length === 0 ? new Map() : await this.#coordinator.committed(assigned.positions, usesGroups);
+        const committed =
+          assigned.positions.length === 0
+            ? new Map()
+            : await this.#coordinator.committed(assigned.positions, usesGroups);
         if (typeof committed !== "number") {
           for (const [position, offset] of committed) position.offset = Math.max(offset, 0);
           assigned.isSought = true;

@@ -3,8 +3,8 @@
  * `KEDGE_SIM_LIMITS=real` leaves the limits as they are, `KEDGE_SIM_MUTANT=<name>` sows a bug.
  */
 import { registerHooks } from "node:module";
-import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { MUTANTS } from "./list.ts";
 import { type Rewrite, rewritten } from "./rewrite.ts";
 import { SMALL_LIMITS } from "./small-limits.ts";

@@ -52,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: PRODUCER_STATE,
     from: "return isClient ? checkSequence(entry, batch) : IN_SEQUENCE;",
     to: "return IN_SEQUENCE;",
-    seeds: 20,
+    seeds: 150,
   },
   {
     name: "repeated batches are not recognised",
@@ -104,11 +104,11 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 10,
   },
   {
-    name: "a read cuts its last batch in two",
-    file: "src/log/read.ts",
-    from: "    end = next;\n",
-    to: "    end = i > first + 1 ? next - 1 : next;\n",
-    seeds: 20,
+    name: "a batch that isn't the first of its row is stamped with the wrong offset",
+    file: PARTITION_LOG,
+    from: "stampBatch(buffer, at, batch.baseOffset, batch.partitionLeaderEpoch);",
+    to: "stampBatch(buffer, at, batch.baseOffset + (at > 0 ? 1 : 0), batch.partitionLeaderEpoch);",
+    seeds: 10,
   },
   {
     name: "a read begins behind the first batch of a row",
@@ -148,7 +148,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "groups answer before their records are committed",
     file: "src/broker/group-partition.ts",
-    from: "const errorCode = committed === null ? ErrorCode.NONE : await committed;",
+    from: "const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;",
     to: "const errorCode = ErrorCode.NONE as ErrorCode;",
     seeds: 100,
   },
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an assignment leaves before its record is committed",
     file: "src/broker/group-partition.ts",
     from: "    if (this.openAppends === 0) {\n",
-    to: "    if (this.openAppends === 0 || decision.replies.length > 0) {\n",
+    to: "    if (this.openAppends === 0 || replies.length > 0) {\n",
     seeds: 200,
   },
   {
@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "every member gets the first member's assignment",
     file: "src/group/classic/sync.ts",
-    from: "member.assignment = assignments.get(member.memberId)?.slice() ?? NO_BYTES;",
-    to: "member.assignment = [...assignments.values()][0]?.slice() ?? NO_BYTES;",
+    from: "group.assign(member, assignments.get(member.memberId)?.slice() ?? NO_BYTES);",
+    to: "group.assign(member, [...assignments.values()][0]?.slice() ?? NO_BYTES);",
     seeds: 20,
   },
   {

@@ -3,6 +3,7 @@ package kedge.chaos;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -38,6 +39,8 @@ final class ChaosMember implements Runnable {
   private KafkaConsumer<byte[], byte[]> consumer;
   private String client;
   private final Map<TopicPartition, Long> next = new HashMap<>();
+  /** Commits of a cooperative member. It may have joined the next generation meanwhile, and hears of it with its next poll only. */
+  private final List<ObjectNode> committed = new ArrayList<>();
   /** It sent its JoinGroup after this. */
   private long lastCallbackMs;
 
@@ -89,8 +92,10 @@ final class ChaosMember implements Runnable {
         poll(now() + 5_000);
       }
     } finally {
+      tellCommitted(consumer.groupMetadata().generationId());
       GroupMembershipOperation how = vanishes && !ending ? GroupMembershipOperation.REMAIN_IN_GROUP : GroupMembershipOperation.DEFAULT;
       consumer.close(CloseOptions.groupMembershipOperation(how).withTimeout(PATIENCE));
+      tellCommitted(-1);
     }
   }
 
@@ -98,6 +103,7 @@ final class ChaosMember implements Runnable {
     long committedMs = now();
     while (!ending && now() < endMs) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      tellCommitted(consumer.groupMetadata().generationId());
       for (TopicPartition partition : records.partitions()) {
         List<ConsumerRecord<byte[], byte[]>> read = records.records(partition);
         long offset = next.getOrDefault(partition, read.get(0).offset());
@@ -128,11 +134,18 @@ final class ChaosMember implements Runnable {
       ObjectNode event = History.at(History.event("commit", client, invokedMs, completedMs), entry.getKey());
       event.put("group", group).put("memberId", member.memberId()).put("generation", member.generationId());
       event.put("offset", entry.getValue().offset()).put("outcome", completedMs == null ? "unknown" : "acknowledged");
-      history.add(event);
+      committed.add(event);
       // The first try may still be under way, and come late.
       if (completedMs == null || completedMs - invokedMs <= SENT_ONCE_MS) continue;
-      history.add(event.deepCopy().putNull("completedMs").put("outcome", "unknown"));
+      committed.add(event.deepCopy().putNull("completedMs").put("outcome", "unknown"));
     }
+    if (!group.endsWith("sticky")) tellCommitted(-1);
+  }
+
+  /** Writes down the commits, as of this generation where their own was an earlier one. */
+  private void tellCommitted(int generation) {
+    for (ObjectNode event : committed) history.add(event.put("generation", Math.max(generation, event.get("generation").asInt())));
+    committed.clear();
   }
 
   private final class Listener implements ConsumerRebalanceListener {

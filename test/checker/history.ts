@@ -200,11 +200,3 @@ export interface CheckOptions {
 export function keyOf({ topic, partition }: PartitionOf): string {
   return `${topic}/${partition}`;
 }
-
-/** One event a line. */
-export function parseHistory(text: string): HistoryEvent[] {
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => JSON.parse(line) as HistoryEvent);
-}

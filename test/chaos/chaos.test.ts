@@ -11,7 +11,8 @@ const LASTS_MS = 6_000;
 const TEST_TIMEOUT_MS = 180_000;
 
 describe("chaos", () => {
-  it(
+  // Other systems have no second loopback address for the broker.
+  it.skipIf(process.platform !== "linux")(
     "finds nothing wrong with what kafkajs saw (npm run chaos: Java and librdkafka, too, and for half an hour)",
     async () => {
       const seed = Date.now() % 1_000_000;

@@ -34,10 +34,14 @@ export function generate(seed: number, untilMs?: number): Workload {
   const producers = makeProducers(random, names, hasDoomed);
   const readers = makeReaders(random, names, hasDoomed);
   const members = makeMembers(random, names, duration);
+  const watchers = members
+    .map(({ group, topics: watched }) => ({ group, topics: watched }))
+    .filter(({ group }, at) => members.findIndex((member) => member.group === group) === at && random.chance(0.6))
+    .map((one) => ({ ...one, name: `w-${one.group}`, gapMs: random.pick([50, 200, 1_000]) }));
   const admin = makeAdmin(random, topics, duration);
   const clients = [...producers, ...readers].map(({ name }) => name).concat(members.map(({ name }) => `${name}.1`));
   const faults = random.chance(0.1) ? [] : makeFaults(random, { duration, brokers, clients });
-  return { seed, untilMs: duration, brokers, topics, producers, readers, members, admin, faults };
+  return { seed, untilMs: duration, brokers, topics, producers, readers, members, watchers, admin, faults };
 }
 
 function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolean): ProducerSpec[] {
@@ -59,6 +63,7 @@ function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolea
       startMs: random.between(0, 500),
       deliveryTimeoutMs: random.pick([5_000, 30_000]),
       requestTimeoutMs: random.pick([500, 2_000, 10_000]),
+      strayShare: !isDoomed && random.chance(0.3) ? 0.05 : 0,
     };
   });
 }
@@ -155,7 +160,14 @@ function makeFaults(random: Prng, targets: Targets): Fault[] {
   // Old instances excuse stale reads, so most workloads go without them.
   const hasDoubleStarts = random.chance(0.25);
   for (let atMs = random.exponential(meanGapMs); atMs < targets.duration; atMs += random.exponential(meanGapMs)) {
-    faults.push(makeFault(random, Math.floor(atMs), targets, hasDoubleStarts));
+    const fault = makeFault(random, Math.floor(atMs), targets, hasDoubleStarts);
+    // A disk that is slow just before it goes: what is under way is most of what there is.
+    if ((fault.kind === "crash" || fault.kind === "double-start") && random.chance(0.5)) {
+      faults.push({ kind: "slow-disk", atMs: fault.atMs, broker: fault.broker, forMs: 1_000, byMs: 300 });
+      faults.push({ ...fault, atMs: fault.atMs + random.between(100, 900) });
+    } else {
+      faults.push(fault);
+    }
   }
   return faults;
 }

@@ -120,7 +120,7 @@ class Run {
 
   #start(admin: Admin): void {
     const simulation = this.#simulation;
-    const { producers, readers, members, admin: actions, faults } = this.#workload;
+    const { producers, readers, members, watchers, admin: actions, faults } = this.#workload;
     for (const spec of producers) {
       const producer = new Producer(simulation.process(spec.name), simulation, spec);
       this.#producers.push(producer);
@@ -129,6 +129,10 @@ class Run {
     for (const spec of readers) {
       const reader = new Reader(simulation.process(spec.name), simulation, spec);
       reader.process.spawn(() => reader.run());
+    }
+    for (const spec of watchers) {
+      const watcher = new Auditor(simulation.process(spec.name), simulation);
+      watcher.process.spawn(() => watcher.watch(spec));
     }
     for (const spec of members) this.#schedule(spec.startMs, () => this.#startMember(spec, 1));
     for (const spec of members) for (const end of spec.ends) this.#schedule(end.atMs, () => this.#endMember(spec, end));

@@ -3,8 +3,8 @@ import type { MemberSpec, Workload } from "./workload.ts";
 
 const MAX_RUNS = 80;
 
-type List = "faults" | "admin" | "members" | "producers" | "readers";
-const LISTS: readonly List[] = ["faults", "admin", "members", "producers", "readers"];
+type List = "faults" | "admin" | "watchers" | "members" | "producers" | "readers";
+const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "producers", "readers"];
 
 /**
  * Leaves out of a failing workload whatever isn't needed to fail by one of the same rules. Every part has chance of its own, so what

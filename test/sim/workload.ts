@@ -10,6 +10,7 @@ export interface Workload {
   readonly producers: readonly ProducerSpec[];
   readonly readers: readonly ReaderSpec[];
   readonly members: readonly MemberSpec[];
+  readonly watchers: readonly WatcherSpec[];
   readonly admin: readonly AdminAction[];
   readonly faults: readonly Fault[];
 }
@@ -33,6 +34,8 @@ export interface ProducerSpec {
   readonly startMs: number;
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** How often it sends to a broker that doesn't lead the partition, as with metadata that are out of date. */
+  readonly strayShare: number;
 }
 
 export interface FetchSpec {
@@ -50,6 +53,14 @@ export interface ReaderSpec {
   readonly topics: readonly string[];
   readonly fetch: FetchSpec;
   readonly startMs: number;
+}
+
+/** Asks for the committed offsets of a group again and again, as a dashboard does. */
+export interface WatcherSpec {
+  readonly name: string;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly gapMs: number;
 }
 
 /** How a member ends, and when it comes back (-1: never). */

@@ -4,7 +4,9 @@ import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import { MetadataRequest, MetadataResponse } from "#protocol/messages/03-metadata.ts";
 import { buildBatch } from "#records/builder.ts";
 import { EPOCH_MS } from "../broker-host.ts";
+import type { WatcherSpec } from "../workload.ts";
 import { type KnownTopic, SimClient, topicKey } from "./client.ts";
+import { LostError } from "./connection.ts";
 import { Coordinator } from "./coordinator.ts";
 import { listOffset, type Position } from "./fetcher.ts";
 import { compression, openRecords, valueOf } from "./values.ts";
@@ -87,6 +89,25 @@ export class Auditor extends SimClient {
     await this.process.sleep(PROBE_DELAY_MS);
     await this.#append(at);
     await waiting;
+  }
+
+  /** For ever. */
+  async watch({ group, topics, gapMs }: WatcherSpec): Promise<void> {
+    const coordinator = new Coordinator(this, group);
+    for (let failures = 0; ; failures++) {
+      await this.process.sleep(failures === 0 ? gapMs : gapMs * this.process.random.fraction() * 2);
+      if (!topics.every((name) => this.topics.has(name))) await this.refresh(topics);
+      const positions = topics.flatMap((name) => {
+        const topic = this.topics.get(name);
+        return topic === undefined ? [] : this.positionsOf(topic);
+      });
+      if (positions.length === 0) continue;
+      try {
+        if (typeof (await coordinator.committed(positions, true)) === "number") coordinator.forget();
+      } catch (error) {
+        if (!(error instanceof LostError)) throw error;
+      }
+    }
   }
 
   async committed(group: string, positions: readonly Position[]): Promise<void> {

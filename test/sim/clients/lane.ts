@@ -35,6 +35,10 @@ export class Lane {
   readonly #spec: ProducerSpec;
   isBackingOff = false;
   failures = 0;
+  /** The next batch goes to this broker instead of the leader. */
+  strayTo: number | null = null;
+  /** The leader knows this session: only then does it see that something is missing before a batch (KIP-360). */
+  isKnown = false;
   #inFlight = 0;
   #order = 0;
   #session = "";
@@ -50,6 +54,7 @@ export class Lane {
   beginSession(session: string): void {
     this.#session = session;
     this.#nextSequence = 0;
+    this.isKnown = false;
   }
 
   get mustDrain(): boolean {
@@ -91,6 +96,7 @@ export class Lane {
       batch.session = this.#session;
       batch.invokedMs = nowMs;
     }
+    this.strayTo = null;
     batch.attempts += 1;
     batch.isInFlight = true;
     this.#inFlight += 1;

@@ -123,11 +123,20 @@ export class Producer extends SimClient {
     return topic?.topicId === lane.at.topicId ? topic.leaders[lane.at.partition] : undefined;
   }
 
+  /** Mostly the leader. */
+  #targetOf(lane: Lane): number | undefined {
+    const { random } = this.process;
+    if (lane.isKnown && this.spec.strayShare > 0 && random.chance(this.spec.strayShare)) {
+      lane.strayTo = random.pick(this.world.brokerIds);
+    }
+    return lane.strayTo ?? this.#leaderOf(lane);
+  }
+
   #pump(): void {
     const leaders = new Set<number>();
     for (const lane of this.#lanes.values()) {
       if (!lane.canSend(this.#producerId)) continue;
-      const leader = this.#leaderOf(lane);
+      const leader = this.#targetOf(lane);
       if (leader !== undefined) leaders.add(leader);
       else if (!lane.isBackingOff) this.#retryLater(lane);
     }
@@ -143,7 +152,7 @@ export class Producer extends SimClient {
       const connection = await this.connection(leader);
       for (;;) {
         const lanes = [...this.#lanes.values()].filter(
-          (lane) => this.#leaderOf(lane) === leader && lane.canSend(this.#producerId),
+          (lane) => (lane.strayTo ?? this.#leaderOf(lane)) === leader && lane.canSend(this.#producerId),
         );
         if (lanes.length === 0) break;
         this.#send(connection, lanes);
@@ -151,7 +160,9 @@ export class Producer extends SimClient {
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
       for (const lane of this.#lanes.values()) {
-        if (this.#leaderOf(lane) === leader && lane.canSend(this.#producerId)) this.#retryLater(lane);
+        if ((lane.strayTo ?? this.#leaderOf(lane)) !== leader || !lane.canSend(this.#producerId)) continue;
+        lane.strayTo = null;
+        this.#retryLater(lane);
       }
     } finally {
       this.#sending.delete(leader);
@@ -255,7 +266,10 @@ export class Producer extends SimClient {
     baseOffset = -1,
   ): void {
     const { acks, idempotent, maxInFlight } = this.spec;
-    if (outcome === "acknowledged") lane.failures = 0;
+    if (outcome === "acknowledged") {
+      lane.failures = 0;
+      lane.isKnown = true;
+    }
     this.world.record({
       type: "produce",
       client: this.name,

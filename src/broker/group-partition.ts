@@ -7,6 +7,9 @@ import type { TimerHandle } from "#ports/timers.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { batchesOf, nextBatch } from "./group-batches.ts";
 
+/** A timer that runs longer than this looks at the clock in between: a clock that jumps ahead delays nobody for longer. */
+const MAX_TIMER_DELAY_MS = 30_000;
+
 interface Parked {
   reply(reply: Reply): void;
   reject(errorCode: ErrorCode): void;
@@ -199,11 +202,15 @@ export class GroupPartition {
    */
   private arm(): void {
     const next = this.machine.nextTimer();
-    if (next === null || (this.armed !== null && this.armed.firesAtMs <= next.deadlineMs)) return;
+    if (next === null) return;
+    const nowMs = this.environment.clock.nowMs();
+    // What is overdue should have fired: the clock has jumped ahead (the machine slept), and the timer that runs knows nothing of it.
+    const isOverdue = next.deadlineMs <= nowMs;
+    if (!isOverdue && this.armed !== null && this.armed.firesAtMs <= next.deadlineMs) return;
     this.armed?.handle.cancel();
     this.armed = null;
-    const delayMs = Math.max(next.deadlineMs - this.environment.clock.nowMs(), 0);
-    this.armed = { handle: this.environment.timers.set(() => this.onTimer(), delayMs), firesAtMs: next.deadlineMs };
+    const delayMs = Math.min(Math.max(next.deadlineMs - nowMs, 0), MAX_TIMER_DELAY_MS);
+    this.armed = { handle: this.environment.timers.set(() => this.onTimer(), delayMs), firesAtMs: nowMs + delayMs };
   }
 
   private onTimer(): void {

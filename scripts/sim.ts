@@ -4,11 +4,12 @@
  *   -- --seed N         one seed            --seeds N --from N   many
  *   -- --until MS       simulated time before the quiet end
  *   -- --trace          prints all that happens
+ *   -- --jobs N         in so many processes
  *   -- --mutants [TEXT] sows the bugs of `test/sim/mutants/list.ts` one after the other (those whose name holds TEXT)
  *
  * A failure prints its seed and a smaller workload that fails as well; trace and history are written to `build/sim/`.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { generate } from "#test/sim/generate.ts";
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     from: { type: "string", default: "1" },
     until: { type: "string" },
     trace: { type: "boolean", default: false },
+    jobs: { type: "string", default: "1" },
     mutants: { type: "boolean", default: false },
     brief: { type: "boolean", default: false },
   },
@@ -81,34 +83,80 @@ async function runSeeds(first: number, count: number): Promise<number> {
   return failures;
 }
 
-/** Each mutant in a process of its own: the bug is sown while the sources are loaded. */
-function runMutants(text: string): number {
-  let survivors = 0;
-  for (const { name, seeds } of MUTANTS.filter((mutant) => mutant.name.includes(text))) {
-    const args = [
-      "--no-warnings",
-      "--import",
-      HOOK,
-      import.meta.filename,
-      "--brief",
-      "--from",
-      values.from,
-      "--seeds",
-      `${seeds}`,
-    ];
-    const env = { ...process.env, KEDGE_SIM_MUTANT: name };
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", maxBuffer: 1 << 28 });
-    const found = /^seed (\d+) fails:\n {2}(.{0,140})/m.exec(stdout);
-    if (status === 1 && found !== null) console.log(`found    ${name}: seed ${found[1]}, ${found[2]}`);
-    else {
-      survivors += 1;
-      console.log(status === 0 ? `SURVIVED ${name}: ${seeds} seeds` : `BROKEN   ${name}: ${stderr.slice(0, 500)}`);
-    }
-  }
-  return survivors;
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-const failures = values.mutants
-  ? runMutants(positionals[0] ?? "")
-  : await runSeeds(Number(values.seed ?? values.from), values.seed === undefined ? Number(values.seeds) : 1);
-process.exit(failures > 0 ? 1 : 0);
+/** This script again, with a bug sown or without: sources are rewritten while they are loaded, so it takes a process of its own. */
+function again(args: readonly string[], mutant?: string): Promise<Ended> {
+  const env = mutant === undefined ? process.env : { ...process.env, KEDGE_SIM_MUTANT: mutant };
+  const child = spawn(process.execPath, ["--no-warnings", "--import", HOOK, import.meta.filename, ...args], { env });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve) => {
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** Runs the tasks, so many at a time. */
+async function parallel<T>(tasks: readonly (() => Promise<T>)[], jobs: number): Promise<T[]> {
+  const results: T[] = [];
+  const waiting = [...tasks];
+  const lane = async () => {
+    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) results.push(await task());
+  };
+  await Promise.all(Array.from({ length: jobs }, lane));
+  return results;
+}
+
+async function runMutants(text: string, jobs: number): Promise<number> {
+  const tasks = MUTANTS.filter((mutant) => mutant.name.includes(text)).map(({ name, seeds }) => async () => {
+    const { status, stdout, stderr } = await again(["--brief", "--from", values.from, "--seeds", `${seeds}`], name);
+    const found = /^seed (\d+) fails:\n {2}(.{0,140})/m.exec(stdout);
+    const isFound = status === 1 && found !== null;
+    if (isFound) console.log(`found    ${name}: seed ${found[1]} of ${seeds}, ${found[2]}`);
+    else if (status === 0) console.log(`SURVIVED ${name}: ${seeds} seeds`);
+    else console.log(`BROKEN   ${name}: ${stderr.slice(0, 500)}`);
+    return isFound;
+  });
+  const found = await parallel(tasks, jobs);
+  const count = found.filter((isFound) => isFound).length;
+  console.log(`${count} of ${found.length} mutants found`);
+  return found.length - count;
+}
+
+const SLICE_SEEDS = 25;
+
+/** Slices of the seeds, each in a process of its own. */
+async function runSlices(first: number, count: number, jobs: number): Promise<number> {
+  const until = values.until === undefined ? [] : ["--until", values.until];
+  const starts = Array.from({ length: Math.ceil(count / SLICE_SEEDS) }, (_, i) => first + i * SLICE_SEEDS);
+  const tasks = starts.map((from) => async () => {
+    const seeds = Math.min(SLICE_SEEDS, first + count - from);
+    const { status, stdout, stderr } = await again(["--from", `${from}`, "--seeds", `${seeds}`, ...until]);
+    process.stdout.write(stdout.replace(/^/, `from ${from}: `) + stderr);
+    return status === 0;
+  });
+  const failures = (await parallel(tasks, jobs)).filter((isFine) => !isFine).length;
+  console.log(`${count} seeds; ${failures} slices with failures`);
+  return failures;
+}
+
+const jobs = Number(values.jobs);
+const first = Number(values.seed ?? values.from);
+const count = values.seed === undefined ? Number(values.seeds) : 1;
+
+function main(): Promise<number> {
+  if (values.mutants) return runMutants(positionals[0] ?? "", jobs);
+  return jobs > 1 ? runSlices(first, count, jobs) : runSeeds(first, count);
+}
+
+process.exit((await main()) > 0 ? 1 : 0);

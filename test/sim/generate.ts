@@ -13,6 +13,7 @@ import type {
 
 const PRODUCE_VERSIONS = [3, 7, 9, 12, 13];
 const FETCH_VERSIONS = [4, 7, 11, 12, 13, 17];
+const PARTITION_MAX_BYTES = [1, 300, 20_000, 100_000];
 const JOIN_VERSIONS = [2, 3, 4, 5, 6, 7, 8, 9];
 const COMMIT_VERSIONS = [5, 7, 8, 9, 10];
 const HOUR_MS = 3_600_000;
@@ -75,9 +76,9 @@ function makeFetch(random: Prng, isDoomed: boolean): FetchSpec {
     hasSessions: random.chance(0.7),
     maxWaitMs: random.pick([100, 500, 5_000]),
     pollGapMs,
-    maxBytes: random.pick([2_000, 50_000, 1_000_000]),
-    // A slow reader that gets one batch a time never comes to the end.
-    partitionMaxBytes: pollGapMs === 10 ? random.pick([1, 300, 100_000]) : random.pick([2_000, 100_000]),
+    // A slow reader that gets little at a time never comes to the end.
+    maxBytes: pollGapMs === 400 ? random.pick([50_000, 1_000_000]) : random.pick([2_000, 50_000, 1_000_000]),
+    partitionMaxBytes: PARTITION_MAX_BYTES[pollGapMs === 10 ? random.below(4) : random.between(2, 3)],
   };
 }
 

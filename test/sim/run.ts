@@ -164,6 +164,7 @@ class Run {
     if (end.returnAfterMs < 0) return;
     const life = 1 + Number(member.name.slice(member.name.lastIndexOf(".") + 1));
     this.#simulation.scheduler.at(end.returnAfterMs, "", () => {
+      if (this.#members.get(spec.name) !== member) return;
       member.process.kill();
       this.#startMember(spec, life);
     });

@@ -2,6 +2,9 @@ import { type RunResult, run } from "./run.ts";
 import type { MemberSpec, Workload } from "./workload.ts";
 
 const MAX_RUNS = 80;
+const SHORTEST_MS = 500;
+
+type Runner = (workload: Workload) => Promise<RunResult>;
 
 type List = "faults" | "admin" | "watchers" | "members" | "producers" | "readers";
 const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "producers", "readers"];
@@ -10,8 +13,8 @@ const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "produ
  * Leaves out of a failing workload whatever isn't needed to fail by one of the same rules. Every part has chance of its own, so what
  * stays behaves much as before.
  */
-export async function shrink(failed: RunResult): Promise<RunResult> {
-  const shrinker = new Shrinker(failed);
+export async function shrink(failed: RunResult, runner: Runner = run): Promise<RunResult> {
+  const shrinker = new Shrinker(failed, runner);
   await shrinker.shorten();
   for (const list of LISTS) await shrinker.thin(list);
   await shrinker.keepMembersAlive();
@@ -22,16 +25,18 @@ export async function shrink(failed: RunResult): Promise<RunResult> {
 class Shrinker {
   smallest: RunResult;
   readonly #rules: ReadonlySet<string>;
+  readonly #run: Runner;
   #runs = 0;
 
-  constructor(failed: RunResult) {
+  constructor(failed: RunResult, runner: Runner) {
     this.smallest = failed;
+    this.#run = runner;
     this.#rules = new Set(failed.rules);
   }
 
   async #try(workload: Workload): Promise<boolean> {
     if (this.#runs++ >= MAX_RUNS) return false;
-    const result = await run(workload);
+    const result = await this.#run(workload);
     if (!result.rules.some((rule) => this.#rules.has(rule))) return false;
     this.smallest = result;
     return true;
@@ -61,6 +66,7 @@ class Shrinker {
   async shorten(): Promise<void> {
     for (const share of [0.25, 0.5, 0.75]) {
       const { workload } = this.smallest;
+      if (workload.untilMs < SHORTEST_MS) return;
       if (await this.#try({ ...workload, untilMs: Math.floor(workload.untilMs * share) })) return this.shorten();
     }
   }

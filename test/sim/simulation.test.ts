@@ -2,13 +2,15 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Fault } from "./faults.ts";
 import { generate } from "./generate.ts";
 import { MUTANTS } from "./mutants/list.ts";
 import { rewritten } from "./mutants/rewrite.ts";
 import { SMALL_LIMITS } from "./mutants/small-limits.ts";
 import { regressions } from "./regressions.ts";
-import { run } from "./run.ts";
+import { type RunResult, run } from "./run.ts";
 import { shrink } from "./shrink.ts";
+import type { Workload } from "./workload.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const UNTIL_MS = 8_000;
@@ -71,12 +73,30 @@ describe("mutants", () => {
     expect(stdout).toMatch(/^seed \d+ fails:/m);
     expect(status).toBe(1);
   });
+});
 
-  it("makes a failing workload smaller without losing the failure", async () => {
-    const workload = generate(3, UNTIL_MS);
-    // Nobody tells this member of a second topic, so the group can't come to its end: a failure without a bug.
-    const failing = { ...(await run(workload)), rules: ["stuck"], problems: ["stuck: made up"] };
-    const { rules } = await shrink({ ...failing, workload: { ...workload, producers: [] } });
-    expect(rules).toEqual(["stuck"]);
+describe("shrinking", () => {
+  it("keeps what the failure needs, and nothing else", async () => {
+    const result = (workload: Workload, rules: readonly string[]): RunResult => ({
+      workload,
+      rules,
+      problems: rules,
+      simulatedMs: 0,
+      events: 0,
+      traceHash: "",
+      trace: [],
+      history: [],
+    });
+    // Fails whenever a crash of broker 1 meets the producer p1.
+    const runner = (workload: Workload) => {
+      const hasCrash = workload.faults.some((fault) => fault.kind === "crash" && fault.atMs === 5_000);
+      const isBroken = hasCrash && workload.producers.some(({ name }) => name === "p1");
+      return Promise.resolve(result(workload, isBroken ? ["lost"] : []));
+    };
+    const made = generate(3, UNTIL_MS);
+    const crash: Fault = { kind: "crash", atMs: 5_000, broker: 1, downMs: 0, isSilent: false };
+    const { workload } = await shrink(result({ ...made, faults: [...made.faults, crash] }, ["lost"]), runner);
+    expect(workload).toMatchObject({ faults: [crash], admin: [], members: [], readers: [], watchers: [] });
+    expect(workload.producers.map(({ name }) => name)).toEqual(["p1"]);
   });
 });

@@ -15,6 +15,7 @@ const FIRST_VERSION_WITH_SESSIONS = 7;
 const LATEST = -1;
 const EARLIEST = -2;
 const IDLE_MS = 100;
+const LOOK_FOR_LEADERS_MS = 1_000;
 const NO_SESSION = { id: 0, epoch: 0 };
 const FINAL_EPOCH = -1;
 
@@ -40,6 +41,7 @@ export class Fetcher {
   readonly #group: string | null;
   readonly #loops = new Set<number>();
   #isClosed = false;
+  #isLooking = false;
 
   constructor(client: SimClient, spec: FetchSpec, group: string | null) {
     this.#client = client;
@@ -51,6 +53,20 @@ export class Fetcher {
   add(positions: readonly Position[]): void {
     for (const position of positions) this.positions.add(position);
     this.#ensureLoops();
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#client.process.spawn(() => this.#lookForLeaders());
+  }
+
+  /** Somebody else may have heard of a partition before we did. */
+  async #lookForLeaders(): Promise<void> {
+    while (!this.#isClosed) {
+      await this.#client.process.sleep(LOOK_FOR_LEADERS_MS);
+      const lost = [...this.positions].filter((position) => this.#leaderOf(position) === undefined);
+      if (lost.length === 0) continue;
+      await this.#client.refresh([...new Set(lost.map(({ name }) => name))]);
+      this.#ensureLoops();
+    }
   }
 
   close(): void {

@@ -84,6 +84,11 @@ export class Lane {
     return !this.#spec.idempotent || next.bytes !== null || producerId >= 0;
   }
 
+  /** Its next batch was never sent, so that nothing behind it can be in order before it arrives. */
+  get mayStray(): boolean {
+    return this.isKnown && this.#next()?.attempts === 0;
+  }
+
   #next(): Batch | undefined {
     return this.queue.find((batch) => !batch.isInFlight);
   }

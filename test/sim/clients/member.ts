@@ -93,6 +93,9 @@ export class Member extends SimClient {
       this.#known = new Map(this.topics);
       const joined = await this.#join();
       if (joined === null) return null;
+      // A leader thinks about its assignment; now and then a client is slow just here, and a rebalance passes it by.
+      const { random } = this.process;
+      await this.process.sleep(random.chance(0.05) ? random.between(1_000, 12_000) : random.exponential(3));
       return await this.#sync(joined);
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
@@ -151,9 +154,10 @@ export class Member extends SimClient {
         this.#memberId = "";
         return "rejoin-as-new";
       case ErrorCode.FENCED_INSTANCE_ID:
-        this.#memberId = "";
-        await this.backOff(3);
-        return "rejoin-as-new";
+        // Somebody else is this instance now; a stock consumer ends here.
+        this.#isLeaving = true;
+        this.process.kill();
+        return "fenced";
       default:
         await this.backOff(1);
         return "rejoin";

@@ -126,7 +126,7 @@ export class Producer extends SimClient {
   /** Mostly the leader. */
   #targetOf(lane: Lane): number | undefined {
     const { random } = this.process;
-    if (lane.isKnown && this.spec.strayShare > 0 && random.chance(this.spec.strayShare)) {
+    if (lane.mayStray && this.spec.strayShare > 0 && random.chance(this.spec.strayShare)) {
       lane.strayTo = random.pick(this.world.brokerIds);
     }
     return lane.strayTo ?? this.#leaderOf(lane);

@@ -243,4 +243,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: "const slot = this.#slots.pop() as Slot;",
     seeds: 20,
   },
+  {
+    name: "a broker never asks whether it missed an image",
+    file: "src/broker/broker.ts",
+    from: "    this.controller.refresh().catch(() => undefined);\n",
+    to: "",
+    seeds: 200,
+  },
 ];

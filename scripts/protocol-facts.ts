@@ -4,6 +4,7 @@
  *
  *   unzip -d DIR kafka-clients-4.4.0.jar 'common/message/*.json'
  *   unzip -d DIR -n kafka-group-coordinator-4.4.0.jar 'common/message/*.json'
+ *   (and the same with kafka-share-coordinator and kafka-transaction-coordinator)
  *   node scripts/protocol-facts.ts DIR/common/message
  *
  * A field is [path, type, versions, nullableVersions, taggedVersions, tag, default, ignorable], as Kafka writes them.
@@ -13,11 +14,13 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 interface Definition {
   readonly name: string;
   readonly type: string;
-  readonly versions: string;
+  /** Absent: those in which the field is tagged. */
+  readonly versions?: string;
   readonly nullableVersions?: string;
   readonly taggedVersions?: string;
   readonly tag?: number;
-  readonly default?: string | number | boolean;
+  /** A null is no default; what is null by default says "null". */
+  readonly default?: string | number | boolean | null;
   readonly ignorable?: boolean;
   readonly fields?: readonly Definition[];
 }
@@ -49,11 +52,11 @@ function flatten(message: MessageDefinition): FieldFact[] {
       facts.push([
         path,
         `${brackets ?? ""}${isScalar ? element : "struct"}`,
-        field.versions,
+        field.versions ?? field.taggedVersions ?? "0+",
         field.nullableVersions ?? null,
         field.taggedVersions ?? null,
         field.tag ?? null,
-        field.default === undefined ? null : String(field.default),
+        field.default === undefined || field.default === null ? null : String(field.default),
         field.ignorable ?? false,
       ]);
       if (isScalar) continue;

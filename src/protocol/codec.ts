@@ -8,6 +8,8 @@ export interface Encoding {
   readonly isFlexible: boolean;
   /** May the value be null? Absent: no. */
   readonly isNullable?: boolean;
+  /** Does the value stand in a tagged field? Absent: no. */
+  readonly isTagged?: boolean;
 }
 
 /** Untyped by design: the table's types were checked where the table was written. */

@@ -23,8 +23,9 @@ interface Slot {
   readonly codec: Codec;
 }
 
-/** A null struct stands as one byte, -1, a struct that is there behind the byte 1 (KIP-893). */
+/** A null struct stands as one byte, -1, a struct that is there behind the byte 1 (KIP-893). As a tagged field, a null is the byte 0. */
 const STRUCT_IS_NULL = -1;
+const TAGGED_STRUCT_IS_NULL = 0;
 const STRUCT_IS_THERE = 1;
 
 function slotsOf(fields: Fields, encoding: Encoding, isTagged: boolean): Slot[] {
@@ -32,7 +33,7 @@ function slotsOf(fields: Fields, encoding: Encoding, isTagged: boolean): Slot[] 
   const slots: Slot[] = [];
   for (const [name, field] of Object.entries(fields)) {
     if (!includes(field.versions, version) || includes(field.tagged, version) !== isTagged) continue;
-    const codec = field.codec({ version, isFlexible, isNullable: includes(field.nullable, version) });
+    const codec = field.codec({ version, isFlexible, isNullable: includes(field.nullable, version), isTagged });
     slots.push({ name, field, codec });
   }
   return isTagged ? slots.sort((a, b) => (a.field.tag ?? 0) - (b.field.tag ?? 0)) : slots;
@@ -62,10 +63,11 @@ export function structCodec(fields: Fields, encoding: Encoding): Codec {
       },
     };
   }
+  const mark = encoding.isTagged === true ? TAGGED_STRUCT_IS_NULL : STRUCT_IS_NULL;
   return {
-    read: (reader) => (reader.int8() < 0 ? null : body.read(reader)),
+    read: (reader) => (reader.int8() <= mark ? null : body.read(reader)),
     write(writer, value) {
-      writer.int8(value === null ? STRUCT_IS_NULL : STRUCT_IS_THERE);
+      writer.int8(value === null ? mark : STRUCT_IS_THERE);
       if (value !== null) body.write(writer, value);
     },
   };

@@ -73,7 +73,8 @@ function linesOfFacts(fact: MessageFact): string[] {
     const range = intersect(parseVersions(versions), parent);
     ranges.set(path, range);
     // Records may be null without saying so, and are by default.
-    const three = [range, parseVersions(nullable ?? "none"), parseVersions(tagged ?? "none")] as const;
+    const mayBeNull = type === "records" ? "0+" : (nullable ?? "none");
+    const three = [range, parseVersions(mayBeNull), parseVersions(tagged ?? "none")] as const;
     return describeField(path, type, three, [tag, defaultOf(type, initial)]);
   });
 }

@@ -3,7 +3,8 @@
 //   K=~/.m2/repository/org/apache/kafka
 //   S=~/.m2/repository/org/slf4j/slf4j-api/1.7.36/slf4j-api-1.7.36.jar
 //   java -Dstdout.encoding=UTF-8 -Dfile.encoding=UTF-8 \
-//     -cp $K/kafka-clients/4.4.0/kafka-clients-4.4.0.jar:$K/kafka-group-coordinator/4.4.0/kafka-group-coordinator-4.4.0.jar:$S \
+//     -cp $K/kafka-clients/4.4.0/kafka-clients-4.4.0.jar:$K/kafka-group-coordinator/4.4.0/kafka-group-coordinator-4.4.0.jar:\
+//   $K/kafka-share-coordinator/4.4.0/kafka-share-coordinator-4.4.0.jar:$K/kafka-transaction-coordinator/4.4.0/kafka-transaction-coordinator-4.4.0.jar:$S \
 //     test/vectors/protocol/MessageVectors.java | gzip -9n > test/vectors/protocol/messages.ndjson.gz
 //
 // (Java 17; the jars are on Maven Central.) A line is one message: its name, version, the values that were
@@ -21,6 +22,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.message.ApiMessageType;
@@ -36,11 +38,19 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 
 public class MessageVectors {
-    static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 33, 37, 42, 44, 60, 75};
-    static final String[] STORED = {
-        "org.apache.kafka.common.message.ConsumerProtocolSubscription", "org.apache.kafka.common.message.ConsumerProtocolAssignment",
-        "org.apache.kafka.coordinator.group.generated.OffsetCommitKey", "org.apache.kafka.coordinator.group.generated.OffsetCommitValue",
-        "org.apache.kafka.coordinator.group.generated.GroupMetadataKey", "org.apache.kafka.coordinator.group.generated.GroupMetadataValue"};
+    static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33, 37, 42, 44, 47, 57,
+        60, 61, 65, 66, 68, 69, 74, 75, 76, 77, 78, 79, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93};
+    static final Map<String, String[]> STORED = Map.of(
+        "org.apache.kafka.common.message.", new String[] {"ConsumerProtocolSubscription", "ConsumerProtocolAssignment", "EndTxnMarker", "AbortedTxn"},
+        "org.apache.kafka.coordinator.transaction.generated.", keysAndValues("TransactionLog"),
+        "org.apache.kafka.coordinator.share.generated.", keysAndValues("ShareSnapshot", "ShareUpdate"),
+        "org.apache.kafka.coordinator.group.generated.", keysAndValues("OffsetCommit", "GroupMetadata",
+            "ConsumerGroupMetadata", "ConsumerGroupPartitionMetadata", "ConsumerGroupMemberMetadata", "ConsumerGroupTargetAssignmentMetadata",
+            "ConsumerGroupTargetAssignmentMember", "ConsumerGroupCurrentMemberAssignment", "ConsumerGroupRegularExpression",
+            "ShareGroupMetadata", "ShareGroupMemberMetadata", "ShareGroupTargetAssignmentMetadata", "ShareGroupTargetAssignmentMember",
+            "ShareGroupCurrentMemberAssignment", "ShareGroupStatePartitionMetadata",
+            "StreamsGroupMetadata", "StreamsGroupMemberMetadata", "StreamsGroupTargetAssignmentMetadata", "StreamsGroupTargetAssignmentMember",
+            "StreamsGroupCurrentMemberAssignment", "StreamsGroupTopology"));
     static int counter;
     static boolean sparse;
 
@@ -50,9 +60,17 @@ public class MessageVectors {
             emit(api.newRequest().getClass());
             emit(api.newResponse().getClass());
         }
-        for (String name : STORED) emit(Class.forName(name));
+        for (var room : new TreeMap<>(STORED).entrySet()) {
+            for (String name : room.getValue()) emit(Class.forName(room.getKey() + name));
+        }
         headers();
         errors();
+    }
+
+    static String[] keysAndValues(String... names) {
+        List<String> both = new ArrayList<>();
+        for (String name : names) both.addAll(List.of(name + "Key", name + "Value"));
+        return both.toArray(new String[0]);
     }
 
     static void emit(Class<?> type) throws Exception {
@@ -120,10 +138,11 @@ public class MessageVectors {
             return new Object[] {struct, fill(struct, (Schema) type)};
         }
         if (java == boolean.class) return same(!sparse);
-        if (java == byte.class) return same((byte) (sparse ? -n % 128 : n % 100 + 1));
-        if (java == short.class) return same((short) (sparse ? -n : 300 + n));
+        if (java == byte.class || java == Byte.class) return same((byte) (sparse ? -n % 128 : n % 100 + 1));
+        if (java == short.class || java == Short.class) return same((short) (sparse ? -n : 300 + n));
+        if (type.toString().equals("UINT16")) return same(sparse ? 65535 - n % 1000 : 300 + n);
         if (java == int.class || java == Integer.class) return same(sparse ? -n * 1000003 : 70000 + n);
-        if (java == long.class) return same(sparse ? -n * 1000000000039L : 5000000000L * n);
+        if (java == long.class || java == Long.class) return same(sparse ? -n * 1000000000039L : 5000000000L * n);
         if (java == Uuid.class) {
             Uuid uuid = new Uuid(0x1234567890abcdefL + n, sparse ? -n : n);
             return new Object[] {uuid, uuid.toString()};

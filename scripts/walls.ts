@@ -1,7 +1,7 @@
 /** The walls between the rooms: what each may import. A room that stands in no row may not exist. */
 
 const BELOW_RECORDS = ["bytes", "kernels", "ports", "protocol"];
-const BELOW_THE_WIRE = ["bytes", "cluster", "group", "kernels", "log", "ports", "protocol", "records"];
+const BELOW_THE_WIRE = ["bytes", "cluster", "coordinator", "group", "kernels", "log", "ports", "protocol", "records"];
 
 export interface Room {
   /** Other rooms whose files it may import by `#room/file.ts`. */
@@ -18,7 +18,10 @@ export const WALLS: Readonly<Record<string, Room>> = {
   ports: { rooms: ["bytes", "protocol"], packages: [] },
   records: { rooms: BELOW_RECORDS, packages: [] },
   log: { rooms: [...BELOW_RECORDS, "records"], packages: [] },
-  group: { rooms: ["bytes", "ports", "protocol"], packages: [] },
+  coordinator: { rooms: ["ports"], packages: [] },
+  group: { rooms: ["bytes", "coordinator", "ports", "protocol"], packages: [] },
+  transaction: { rooms: ["bytes", "ports", "protocol"], packages: [] },
+  share: { rooms: ["bytes", "ports", "protocol"], packages: [] },
   cluster: { rooms: ["bytes", "ports", "protocol"], packages: [] },
   broker: { rooms: BELOW_THE_WIRE, packages: [] },
   client: { rooms: [...BELOW_RECORDS, "records"], packages: [] },

@@ -1,7 +1,19 @@
 /** The walls between the rooms: what each may import. A room that stands in no row may not exist. */
 
 const BELOW_RECORDS = ["bytes", "kernels", "ports", "protocol"];
-const BELOW_THE_WIRE = ["bytes", "cluster", "coordinator", "group", "kernels", "log", "ports", "protocol", "records"];
+const BELOW_THE_WIRE = [
+  "bytes",
+  "cluster",
+  "coordinator",
+  "group",
+  "kernels",
+  "log",
+  "ports",
+  "protocol",
+  "records",
+  "share",
+  "transaction",
+];
 
 export interface Room {
   /** Other rooms whose files it may import by `#room/file.ts`. */
@@ -18,10 +30,10 @@ export const WALLS: Readonly<Record<string, Room>> = {
   ports: { rooms: ["bytes", "protocol"], packages: [] },
   records: { rooms: BELOW_RECORDS, packages: [] },
   log: { rooms: [...BELOW_RECORDS, "records"], packages: [] },
-  coordinator: { rooms: ["ports"], packages: [] },
-  group: { rooms: ["bytes", "coordinator", "ports", "protocol"], packages: [] },
-  transaction: { rooms: ["bytes", "ports", "protocol"], packages: [] },
-  share: { rooms: ["bytes", "ports", "protocol"], packages: [] },
+  coordinator: { rooms: ["bytes", "ports", "protocol"], packages: [] },
+  group: { rooms: ["bytes", "coordinator", "ports", "protocol"], packages: ["re2js"] },
+  transaction: { rooms: ["bytes", "coordinator", "ports", "protocol"], packages: [] },
+  share: { rooms: ["bytes", "coordinator", "ports", "protocol"], packages: [] },
   cluster: { rooms: ["bytes", "ports", "protocol"], packages: [] },
   broker: { rooms: BELOW_THE_WIRE, packages: [] },
   client: { rooms: [...BELOW_RECORDS, "records"], packages: [] },

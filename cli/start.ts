@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { makeBrokerDatabase } from "./broker-database.ts";
 import { type DataLock, lockDataDir } from "./data-lock.ts";
 import { makeEphemeralDir } from "./ephemeral.ts";
 import { type Flags, HELP, parseFlags, UsageError } from "./flags.ts";
@@ -105,7 +106,7 @@ async function startServing(flags: Flags, bundleDir: string, dataDir: string): P
   };
   if (kafka.port === http.port) throw new Error(`Kafka and HTTP can't both use port ${kafka.port}`);
   const objectsDir = join(dataDir, "objects");
-  mkdirSync(objectsDir, { recursive: true });
+  makeBrokerDatabase(objectsDir);
   const runtime = startRuntime({
     bundleDir,
     objectsDir,

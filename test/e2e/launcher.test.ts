@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { PAGE_BYTES } from "#cli/broker-database.ts";
 import { isRunning, type Kedge, runLauncher, startKedge, temporaryDir } from "./kedge.ts";
 import { residentBytes, treeOf } from "./process-tree.ts";
 
@@ -47,6 +48,16 @@ describe("npm start", () => {
     expect(await kedge.stop()).toBe(0);
     expect(isRunning(kedge.workerdPid)).toBe(false);
     expect(readdirSync(kedge.dataDir)).toEqual(["objects"]);
+  });
+
+  it("gives the broker's object a database of large pages, and workerd takes it", async () => {
+    const kedge = await start();
+    const dir = join(kedge.dataDir, "objects", "kedge-BrokerObject");
+    const databases = readdirSync(dir).filter((file) => /^[0-9a-f]{64}\.sqlite$/.test(file));
+    expect(databases).toHaveLength(1);
+    expect(existsSync(join(dir, `${databases[0]}-wal`))).toBe(true);
+    const database = readFileSync(join(dir, databases[0] as string));
+    expect(database.readUInt16BE(16)).toBe(PAGE_BYTES);
   });
 
   it("ends on Ctrl-C while clients are connected", async () => {

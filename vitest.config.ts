@@ -1,6 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-import { writeWorkerdTestsConfig } from "./scripts/workerd-tests-config.ts";
+import { makeSegmentsFolder, writeWorkerdTestsConfig } from "./scripts/workerd-tests-config.ts";
 
 /** No test is measured by it: a core that is busy with another suite may take its time, but a test that hangs must end. */
 const TEST_TIMEOUT_MS = 60_000;
@@ -21,7 +21,13 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: writeWorkerdTestsConfig() } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: writeWorkerdTestsConfig() },
+            // What `npm start` gives the Worker in the place of a bucket.
+            miniflare: { serviceBindings: { SEGMENTS_FOLDER: { disk: { path: makeSegmentsFolder(), writable: true } } } },
+          }),
+        ],
         test: {
           name: "workerd",
           testTimeout: TEST_TIMEOUT_MS,

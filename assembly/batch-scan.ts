@@ -20,6 +20,8 @@ const RECORD_COUNT_AT: usize = 57;
 const RECORDS_AT: usize = 61;
 const CODEC_MASK: u32 = 7;
 const NO_TIMESTAMP: f64 = -1;
+/** No delta in two bytes is as far from 0. */
+const SHORT_DELTAS: f64 = 8193;
 
 // Where a result goes, at `out`: recordCount i32, keylessCount i32, minTimestamp f64, maxTimestamp f64.
 
@@ -44,7 +46,74 @@ export function scanRecords(from: usize, length: u32, recordCount: i32, baseTime
   let keylessCount: i32 = 0;
   let minTimestamp: f64 = Infinity;
   let maxTimestamp: f64 = NO_TIMESTAMP;
+  let minDelta: i32 = i32.MAX_VALUE;
+  let maxDelta: i32 = i32.MIN_VALUE;
+  // Whether no short delta makes -1 of it, which would be no timestamp.
+  const isPlain = baseTimestamp >= SHORT_DELTAS;
   while (fault == 0 && index < recordCount) {
+    // Records whose varints have at most two bytes and that have no headers: nearly all. What is unusual or wrong breaks out.
+    while (isPlain && index < recordCount) {
+      let word = load<u64>(from);
+      let at = from + 1;
+      let size = <u32>word & 0x7f;
+      if (word & 0x80) {
+        if (word & 0x8000) break;
+        size |= (<u32>word >> 1) & 0x3f80;
+        at++;
+      }
+      const next = at + (size >> 1);
+      if (size & 1 || next > end) break;
+      // Behind the attributes, which nobody uses.
+      at++;
+      word = load<u64>(at);
+      let timestamp = <u32>word & 0x7f;
+      if (word & 0x80) {
+        if (word & 0x8000) break;
+        timestamp |= (<u32>word >> 1) & 0x3f80;
+        word >>= 8;
+        at++;
+      }
+      word >>= 8;
+      let offset = <u32>word & 0x7f;
+      if (word & 0x80) {
+        if (word & 0x8000) break;
+        offset |= (<u32>word >> 1) & 0x3f80;
+        word >>= 8;
+        at++;
+      }
+      word >>= 8;
+      if (offset != <u32>index << 1) break;
+      let key = <u32>word & 0x7f;
+      at += 3;
+      if (word & 0x80) {
+        if (word & 0x8000) break;
+        key |= (<u32>word >> 1) & 0x3f80;
+        at++;
+      }
+      // The lengths 1, 3, … are negative; -1 is null.
+      const keyless = key & 1;
+      if (keyless && key != 1) break;
+      at += key >> 1;
+      if (at > next) break;
+      word = load<u64>(at);
+      let value = <u32>word & 0x7f;
+      at++;
+      if (word & 0x80) {
+        if (word & 0x8000) break;
+        value |= (<u32>word >> 1) & 0x3f80;
+        at++;
+      }
+      if (value & 1 && value != 1) break;
+      at += value >> 1;
+      if (at + 1 != next || load<u8>(at) != 0) break;
+      const delta = <i32>(timestamp >> 1) ^ -(<i32>timestamp & 1);
+      minDelta = min(minDelta, delta);
+      maxDelta = max(maxDelta, delta);
+      keylessCount += keyless;
+      from = next;
+      index++;
+    }
+    if (index == recordCount) break;
     const size = varint(from);
     let at = endOf(size);
     if (at > end || valueOf(size) < 0 || <u32>valueOf(size) > <u32>(end - at)) {
@@ -94,6 +163,10 @@ export function scanRecords(from: usize, length: u32, recordCount: i32, baseTime
     if (timestamp != NO_TIMESTAMP && timestamp < minTimestamp) minTimestamp = timestamp;
     keylessCount += valueOf(key) < 0 ? 1 : 0;
     index++;
+  }
+  if (minDelta <= maxDelta) {
+    minTimestamp = min(minTimestamp, baseTimestamp + <f64>minDelta);
+    maxTimestamp = max(maxTimestamp, baseTimestamp + <f64>maxDelta);
   }
   if (fault == 0 && from != end) fault = BYTES_REMAIN;
   store<i32>(out, index);

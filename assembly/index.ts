@@ -6,6 +6,7 @@ export { lz4Compress, lz4Decompress, lz4Measure } from "./lz4-frame";
 export { snappyCompress, snappyDecompress, snappyMeasure } from "./snappy";
 export { packBatch } from "./batch-seal";
 export { scanBatch, scanRecords } from "./batch-scan";
+export { indexBatches } from "./segment-index";
 
 /** The first free byte behind the static tables. */
 export function arenaStart(): i32 {

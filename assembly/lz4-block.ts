@@ -14,8 +14,12 @@ const LAST_LITERALS: u32 = 5;
 /** After 2^6 misses in a row the search goes on in steps of two bytes, and so on. */
 const SKIP_SHIFT: u32 = 6;
 
-/** A run of so many literals is written without a branch. */
+/** A run of so many literals is written without a loop. */
 const SHORT_LITERALS: u32 = 32;
+
+/** More than a sequence with lengths below 15 takes of the input, 17, or writes, 32; and the copies' excess. */
+const SAFE_INPUT: usize = 40;
+const SAFE_OUTPUT: usize = 64;
 
 /** The output has no room for what the block says. */
 export const FULL: i32 = -16;
@@ -44,6 +48,45 @@ function extendedLength(from: usize, end: usize): u32 {
  */
 export function decodeBlock(from: usize, fromEnd: usize, to: usize, toEnd: usize, history: usize): i32 {
   const start = to;
+  // Far from both ends only long lengths need to be held against them.
+  const fromSafe = fromEnd - SAFE_INPUT;
+  const toSafe = toEnd - SAFE_OUTPUT;
+  while (<isize>from <= <isize>fromSafe && <isize>to <= <isize>toSafe) {
+    const token: u32 = load<u8>(from);
+    const literals = token >> 4;
+    let at = from + 1 + literals;
+    let next = to + literals;
+    if (literals != 15) {
+      v128.store(to, v128.load(from, 1));
+    } else {
+      const length = extendedLength(from + 1, fromEnd);
+      if (lengthEnd == 0) return CORRUPT;
+      at = lengthEnd;
+      if (<isize>length > <isize>(fromSafe - at) || <isize>length > <isize>(toSafe - to)) break;
+      copyLiterals(to, at, length);
+      at += length;
+      next = to + length;
+    }
+    const offset: u32 = load<u16>(at);
+    if (offset - 1 >= <u32>(next - history)) return CORRUPT;
+    from = at + 2;
+    to = next;
+    let length = (token & 15) + MIN_MATCH;
+    if (length == 15 + MIN_MATCH) {
+      length = extendedLength(from, fromEnd) + MIN_MATCH;
+      if (lengthEnd == 0) return CORRUPT;
+      from = lengthEnd;
+      if (length > <u32>(toEnd - to)) return FULL;
+      copyMatch(to, offset, length);
+    } else if (offset >= 16) {
+      // 18 bytes are the most, and no branch guesses how many.
+      v128.store(to, v128.load(to - offset));
+      store<u16>(to, load<u16>(to - offset, 16), 16);
+    } else {
+      copyMatch(to, offset, length);
+    }
+    to += length;
+  }
   while (from < fromEnd) {
     const token: u32 = load<u8>(from++);
     let length = token >> 4;
@@ -132,12 +175,12 @@ export function encodeBlock(from: usize, length: u32, to: usize): u32 {
       const offset = <u16>(from - candidate);
       const literals = <u32>(from - anchor);
       if (literals <= SHORT_LITERALS) {
-        // Without a branch: the byte that extends the length is overwritten by literals when it isn't wanted.
+        // The byte that extends the length is overwritten by literals when it isn't wanted.
         store<u8>(to, <u8>((min<u32>(literals, 15) << 4) | min<u32>(matched, 15)));
         store<u8>(to, <u8>(literals - 15), 1);
         to += 1 + <usize>(literals >= 15);
         v128.store(to, v128.load(anchor));
-        v128.store(to, v128.load(anchor, 16), 16);
+        if (literals > 16) v128.store(to, v128.load(anchor, 16), 16);
         to += literals;
       } else {
         to = putLiterals(to, anchor, literals, matched);
@@ -153,7 +196,6 @@ export function encodeBlock(from: usize, length: u32, to: usize): u32 {
       from += matched + MIN_MATCH;
       anchor = from;
       if (from + 3 > lastMatch) break;
-      store<u16>(slotOf(load<u64>(from - 2), shift), <u16>(from - 2 - base), TABLE);
       misses = 1 << SKIP_SHIFT;
     }
   }

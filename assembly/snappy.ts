@@ -13,10 +13,15 @@ const MIN_MATCH: u32 = 4;
 const MAX_COPY: u32 = 64;
 /** After 2^5 misses in a row the search goes on in steps of two bytes, and so on. */
 const SKIP_SHIFT: u32 = 5;
-/** A run of so many literals is written without a branch. */
+/** A run of so many literals is written without a loop. */
 const SHORT_LITERALS: u32 = 32;
 /** A chunk shorter than this is not searched, so that four bytes may be loaded anywhere in the search. */
 const MIN_SEARCHED: u32 = 16;
+
+/** Tags from here on that are literals have their length behind them. */
+const LONG_LITERAL: u32 = 60 << 2;
+/** More than any other tag takes of the input, 61, or writes, 64; and the copies' excess. */
+const SAFE_BYTES: usize = 96;
 
 // What a tag byte says: bits 0-7 the length, 8-10 the high bits of a short offset, 11-13 how many bytes follow the tag.
 // A literal has the length 0 if bytes follow, which then hold it.
@@ -130,7 +135,36 @@ function decodeBlock(from: usize, fromEnd: usize, to: usize): i32 {
   const start = to;
   const toEnd = to + <usize>readPreamble(from, <u32>(fromEnd - from));
   from += preambleBytes;
+  const fromSafe = fromEnd - SAFE_BYTES;
+  const toSafe = toEnd - SAFE_BYTES;
   while (from < fromEnd) {
+    // Far from both ends there is room for whatever a tag can ask, but for long literals.
+    while (<isize>from <= <isize>fromSafe && <isize>to <= <isize>toSafe) {
+      const tag: u32 = load<u8>(from);
+      if ((tag & 3) == 0) {
+        if (tag >= LONG_LITERAL) break;
+        const length = (tag >> 2) + 1;
+        v128.store(to, v128.load(from, 1));
+        if (length > 16) {
+          v128.store(to, v128.load(from, 17), 16);
+          if (length > 32) {
+            v128.store(to, v128.load(from, 33), 32);
+            v128.store(to, v128.load(from, 49), 48);
+          }
+        }
+        from += 1 + length;
+        to += length;
+        continue;
+      }
+      const entry: u32 = load<u16>(tag << 1, TAGS);
+      const extra = entry >> EXTRA_SHIFT;
+      const offset = (entry & OFFSET_MASK) + <u32>(load<u32>(from, 1) & ((<u64>1 << (extra << 3)) - 1));
+      if (offset - 1 >= <u32>(to - start)) return CORRUPT;
+      const length = entry & LENGTH_MASK;
+      copyMatch(to, offset, length);
+      from += 1 + extra;
+      to += length;
+    }
     const tag: u32 = load<u8>(from++);
     const entry: u32 = load<u16>(tag << 1, TAGS);
     const extra = entry >> EXTRA_SHIFT;
@@ -207,11 +241,11 @@ function encodeChunk(from: usize, length: u32, to: usize): u32 {
       const matched = MIN_MATCH + matchLength(from + MIN_MATCH, candidate + MIN_MATCH, end);
       const literals = <u32>(from - anchor);
       if (literals <= SHORT_LITERALS) {
-        // Without a branch: no literals at all are a tag that is overwritten.
+        // No literals at all are a tag that is overwritten.
         store<u8>(to, <u8>((literals - 1) << 2));
         to += <usize>(literals != 0);
         v128.store(to, v128.load(anchor));
-        v128.store(to, v128.load(anchor, 16), 16);
+        if (literals > 16) v128.store(to, v128.load(anchor, 16), 16);
         to += literals;
       } else {
         to = putLiteral(to, anchor, literals);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { startKedge } from "#test/e2e/kedge.ts";
-import { residentBytes } from "#test/e2e/process-tree.ts";
+import { cpuSeconds, residentBytes } from "#test/e2e/process-tree.ts";
 import { installApacheKafka, missingForApacheKafka, startApacheKafka } from "./peer/apache-kafka.ts";
 
 export interface Target {
@@ -10,6 +10,8 @@ export interface Target {
   readonly kafka: string;
   /** Resident memory of its process tree; missing where the process isn't ours. */
   residentBytes?(): number;
+  /** What it has computed since its start. */
+  cpuSeconds?(): number;
   stop(): Promise<unknown>;
 }
 
@@ -41,6 +43,7 @@ export function kedge(): Restartable {
         kafka: running.kafka,
         readyMs: running.readyMs,
         residentBytes: () => residentBytes(running.launcherPid),
+        cpuSeconds: () => cpuSeconds(running.launcherPid),
         stop: running.stop,
       };
     },
@@ -63,6 +66,7 @@ export function apacheKafka(flushEachMessage: boolean): Restartable | string {
         kafka: running.kafka,
         readyMs: running.readyMs,
         residentBytes: () => residentBytes(running.pid),
+        cpuSeconds: () => cpuSeconds(running.pid),
         stop: running.stop,
       };
     },

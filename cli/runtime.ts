@@ -9,6 +9,8 @@ import { CONFIG_FILE } from "./worker-bundle.ts";
 export interface RuntimeOptions {
   readonly bundleDir: string;
   readonly objectsDir: string;
+  /** Where sealed segments of the logs go. */
+  readonly segmentsDir: string;
   readonly kafkaAddress: string;
   readonly httpAddress: string;
   /** The KEDGE_BROKERS variable of the Worker: `id@host:port`, comma separated. */
@@ -53,6 +55,7 @@ export function startRuntime(options: RuntimeOptions): Runtime {
     join(options.bundleDir, CONFIG_FILE),
     "--experimental",
     `--directory-path=objects=${options.objectsDir}`,
+    `--directory-path=segments=${options.segmentsDir}`,
     `--socket-addr=kafka=${options.kafkaAddress}`,
     `--socket-addr=http=${options.httpAddress}`,
     "--control-fd=3",

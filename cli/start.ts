@@ -107,9 +107,12 @@ async function startServing(flags: Flags, bundleDir: string, dataDir: string): P
   if (kafka.port === http.port) throw new Error(`Kafka and HTTP can't both use port ${kafka.port}`);
   const objectsDir = join(dataDir, "objects");
   makeBrokerDatabase(objectsDir);
+  const segmentsDir = join(dataDir, "segments");
+  mkdirSync(segmentsDir, { recursive: true });
   const runtime = startRuntime({
     bundleDir,
     objectsDir,
+    segmentsDir,
     kafkaAddress: format(kafka),
     httpAddress: format(http),
     brokers: `1@${format({ host: flags.advertisedHost, port: kafka.port })}`,

@@ -2,12 +2,15 @@
  * `npm run bench`: how fast a Kedge is, driven by a stock client, as a table in a few minutes. `-- kernels|produce|fetch|latency|start`
  * measures one group; `--peer` puts Apache Kafka 4.4 beside it (as it comes, and with an fsync before each acknowledgement);
  * `--bootstrap HOST:PORT` (repeatable) any other broker; `--no-kedge` leaves Kedge out. `--json` prints one object a
- * figure, `--markdown` the table alone, `--rounds N` and `--client librdkafka|platformatic` say how.
+ * figure, `--markdown` the table alone, `groups` has ten thousand members send heartbeats, `big --gigabytes 5` loads, restarts and reads a large topic, `--rounds N` and `--client librdkafka|platformatic` say how.
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { measureKernels } from "#bench/kernels.ts";
+import { runBigCase } from "#bench/big-case.ts";
+import { runGroupCase } from "#bench/group-case.ts";
+import { judge, toGoalTable } from "#bench/kernels/goals.ts";
+import { FULL_RUN, measureKernels, toTables } from "#bench/kernels/run.ts";
 import { LOAD_CASES, runLoadCase } from "#bench/load-cases.ts";
 import type { LoadClient } from "#bench/load-client.ts";
 import { inRounds, type Measured } from "#bench/measure.ts";
@@ -18,6 +21,10 @@ import { firstStart, runStartCase } from "#bench/start-case.ts";
 import { apacheKafka, byAddress, kedge, type Restartable, type Target } from "#bench/targets.ts";
 
 const GROUPS = ["produce", "fetch", "latency", "start", "kernels"];
+/** Only when asked for by name: it takes minutes and as much disk as it says. */
+const BIG = "big";
+/** The same: ten thousand members of groups that do nothing but beat. */
+const MEMBERS = "groups";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,10 +36,12 @@ const { values, positionals } = parseArgs({
     bootstrap: { type: "string", multiple: true, default: [] },
     rounds: { type: "string", default: "5" },
     client: { type: "string" },
+    gigabytes: { type: "string", default: "5" },
   },
 });
-const unknown = positionals.filter((group) => !GROUPS.includes(group));
-if (unknown.length > 0) throw new Error(`no such group: ${unknown.join(", ")}; there are ${GROUPS.join(", ")}`);
+const unknown = positionals.filter((group) => ![...GROUPS, BIG, MEMBERS].includes(group));
+if (unknown.length > 0)
+  throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, BIG, MEMBERS].join(", ")}`);
 const groups = positionals.length > 0 ? positionals : GROUPS;
 const rounds = Number(values.rounds);
 const say = values.json || values.markdown ? (_text: string) => {} : (text: string) => console.error(text);
@@ -92,17 +101,30 @@ async function main(): Promise<void> {
     }
   }
   if (groups.includes("start")) measured.push(...(await measureStart(own)));
+  if (groups.includes(MEMBERS)) {
+    for (const target of own) {
+      const running = await target.start();
+      const subjects = [{ name: running.name, subject: running }];
+      measured.push(...(await inRounds(1, subjects, runGroupCase).finally(() => running.stop())));
+    }
+  }
+  if (groups.includes(BIG)) {
+    const subjects = own.map((subject) => ({ name: subject.name, subject }));
+    measured.push(...(await inRounds(1, subjects, (one) => runBigCase(one, client, Number(values.gigabytes)))));
+  }
   if (values.json) for (const one of measured) console.log(toJson(one, about));
   else if (measured.length > 0) console.log(`${toTable(measured, about)}\n\n${footer(about)}`);
-  if (groups.includes("kernels")) reportKernels();
+  if (groups.includes("kernels")) await reportKernels();
 }
 
-function reportKernels(): void {
-  say("kernels: WASM as workerd runs it (no trap handler)");
-  const about = circumstances("none: in process, --disable-wasm-trap-handler", rounds);
-  const measured = measureKernels(rounds);
+/** In workerd, in Node and natively, which takes more rounds than the brokers do: the figures are closer together. */
+async function reportKernels(): Promise<void> {
+  say("kernels");
+  const run = { ...FULL_RUN, rounds: Math.max(FULL_RUN.rounds, rounds), say };
+  const about = circumstances("none: kernels alone", run.rounds);
+  const measured = await measureKernels(run);
   if (values.json) for (const one of measured) console.log(toJson(one, about));
-  else console.log(`\n${toTable(measured, about)}\n\n${footer(about)}`);
+  else console.log(`\n${toTables(measured, run.rounds)}\n\n${toGoalTable(judge(measured))}\n\n${footer(about)}`);
 }
 
 await main();

@@ -1,20 +1,33 @@
 /**
  * `npm run fuzz -- --frames 100000 [--seed N]`: mutated frames of every supported API and version to a Kedge started for it, or
- * with `--bootstrap HOST:PORT` to another broker (whose processes aren't watched then).
+ * with `--bootstrap HOST:PORT` to another broker (whose processes aren't watched then). `-- --parsers` fuzzes the parsers in this
+ * process instead: `scripts/fuzz-parsers.ts`.
  */
 import { parseArgs } from "node:util";
-import { seeded } from "#test/clients/records.ts";
-import { type FuzzReport, fuzz } from "#test/e2e/fuzz.ts";
-import { guard } from "#test/e2e/fuzz-guard.ts";
-import { startKedge } from "#test/e2e/kedge.ts";
+import type { FuzzReport } from "#test/e2e/fuzz.ts";
 
 const { values } = parseArgs({
   options: {
     frames: { type: "string", default: "100000" },
     seed: { type: "string", default: `${Date.now() % 1_000_000}` },
     bootstrap: { type: "string" },
+    parsers: { type: "boolean", default: false },
+    minutes: { type: "string", default: "5" },
+    target: { type: "string" },
+    keep: { type: "boolean", default: false },
   },
 });
+if (values.parsers) {
+  const { fuzzParsers } = await import("./fuzz-parsers.ts");
+  const { minutes, seed, target, keep } = values;
+  process.exit((await fuzzParsers({ minutes: Number(minutes), seed: Number(seed), target, keep })) > 0 ? 1 : 0);
+}
+// Coverage counts only what is loaded after it began, so nothing is loaded before it is known what is to be done.
+const { seeded } = await import("#test/clients/records.ts");
+const { fuzz } = await import("#test/e2e/fuzz.ts");
+const { guard } = await import("#test/e2e/fuzz-guard.ts");
+const { startKedge } = await import("#test/e2e/kedge.ts");
+
 const PROGRESS_FRAMES = 10_000;
 
 /** What Kedge prints when it starts; anything later is about the frames. */

@@ -104,7 +104,8 @@ function prepare(): { language: Language; command: string[] }[] {
 }
 
 async function runOwn(suite: Suite, language: Language, command: readonly string[]): Promise<void> {
-  const every = [...language.codecs.map((codec) => `codec-${codec}`), ...COMMON_SCENARIOS];
+  const codecs = language.codecs.map((codec) => `codec-${codec}`);
+  const every = [...codecs, ...COMMON_SCENARIOS, ...(language.features ?? [])];
   const expected = every.filter((scenario) => options.only === undefined || options.only === scenario);
   if (expected.length === 0) return;
   await runProgram(

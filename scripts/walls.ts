@@ -42,7 +42,7 @@ export const WALLS: Readonly<Record<string, Room>> = {
     rooms: [...BELOW_THE_WIRE, "broker", "client", "rest"],
     packages: ["hono", "cloudflare:*", "node:*"],
   },
-  cli: { rooms: [], packages: ["node:*"] },
+  cli: { rooms: ["ports"], packages: ["node:*"] },
   scripts: { rooms: ["*"], packages: ["*"] },
   bench: { rooms: ["*"], packages: ["*"] },
   examples: { rooms: [], packages: ["*"] },

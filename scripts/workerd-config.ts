@@ -7,6 +7,7 @@ interface WranglerConfig {
   readonly compatibility_flags?: readonly string[];
   readonly vars?: Readonly<Record<string, unknown>>;
   readonly durable_objects?: { readonly bindings: readonly { readonly name: string; readonly class_name: string }[] };
+  readonly r2_buckets?: readonly { readonly binding: string; readonly bucket_name?: string }[];
   readonly migrations?: readonly { readonly tag: string; readonly new_sqlite_classes?: readonly string[] }[];
 }
 
@@ -23,10 +24,21 @@ const NOT_FOR_WORKERD = [
   "workers_dev",
   "account_id",
 ];
-const UNDERSTOOD = ["name", "compatibility_date", "compatibility_flags", "vars", "durable_objects", "migrations"];
+const UNDERSTOOD = [
+  "name",
+  "compatibility_date",
+  "compatibility_flags",
+  "vars",
+  "durable_objects",
+  "migrations",
+  "r2_buckets",
+];
 
-/** The variable whose value only the launcher knows: the brokers and the addresses that they are reached at. */
-export const BROKERS_VARIABLE = "KEDGE_BROKERS";
+/** Variables whose values come with a start: the brokers and the addresses that they are reached at, and their configs. */
+const START_VARIABLES = ["KEDGE_BROKERS", "KEDGE_CONFIGS"];
+
+/** The bucket in whose place `npm start` has a folder of the data directory. */
+const BUCKET = "SEGMENTS";
 
 const MODULE_KINDS: Readonly<Record<string, string>> = { js: "esModule", wasm: "wasm", txt: "text", bin: "data" };
 
@@ -49,7 +61,12 @@ export function workerdConfig(wranglerToml: string, modules: readonly string[]):
   if (unmigrated.length > 0)
     throw new Error(`wrangler.toml has no new_sqlite_classes migration for ${unmigrated.join(", ")}`);
 
+  const buckets = wrangler.r2_buckets ?? [];
+  const strangers = buckets.map(({ binding }) => binding).filter((binding) => binding !== BUCKET);
+  if (strangers.length > 0) throw new Error(`npm start has no folder for the r2_buckets ${strangers.join(", ")}`);
+
   const bindings = [
+    ...buckets.map(({ binding }) => `(name = ${quote(`${binding}_FOLDER`)}, service = "segments")`),
     ...objects.map((object) => `(name = ${quote(object.name)}, durableObjectNamespace = ${quote(object.class_name)})`),
     ...Object.entries(wrangler.vars ?? {}).map(([name, value]) => `(name = ${quote(name)}, ${variable(name, value)})`),
   ];
@@ -57,7 +74,11 @@ export function workerdConfig(wranglerToml: string, modules: readonly string[]):
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [(name = "worker", worker = .worker), (name = "objects", disk = (writable = true))],
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "objects", disk = (writable = true)),
+    (name = "segments", disk = (writable = true)),
+  ],
   sockets = [
     (name = "kafka", tcp = (), service = "worker"),
     (name = "http", http = (), service = "worker"),
@@ -80,7 +101,7 @@ const worker :Workerd.Worker = (
 }
 
 function variable(name: string, value: unknown): string {
-  if (name === BROKERS_VARIABLE) return `fromEnvironment = ${quote(name)}`;
+  if (START_VARIABLES.includes(name)) return `fromEnvironment = ${quote(name)}`;
   return typeof value === "string" ? `text = ${quote(value)}` : `json = ${quote(JSON.stringify(value))}`;
 }
 

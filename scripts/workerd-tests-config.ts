@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
@@ -23,4 +24,11 @@ export function writeWorkerdTestsConfig(): string {
   writeFileSync(draft, withoutConnect(readFileSync(join(ROOT, "wrangler.toml"), "utf8"), relative(FOLDER, ROOT)));
   renameSync(draft, path);
   return path;
+}
+
+/** An empty folder for the tests' objects. */
+export function makeSegmentsFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "kedge-segments-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

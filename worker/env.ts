@@ -5,6 +5,11 @@ import type { ClusterObject } from "./objects/cluster-object.ts";
 export interface Env {
   readonly BROKER: DurableObjectNamespace<BrokerObject>;
   readonly CLUSTER: DurableObjectNamespace<ClusterObject>;
+  /** Where sealed segments go: a bucket of R2 (on the platform and in development) or a folder (`npm start`). */
+  readonly SEGMENTS?: R2Bucket;
+  readonly SEGMENTS_FOLDER?: Fetcher;
   /** The brokers and their advertised addresses: `id@host:port`, comma separated. */
   readonly KEDGE_BROKERS: string;
+  /** Broker configs: `name=value`, separated by semicolons. */
+  readonly KEDGE_CONFIGS?: string;
 }

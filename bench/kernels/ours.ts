@@ -1,12 +1,23 @@
 /** Our kernels as subjects: with the copies in and out of WASM memory, without them, and their twin in plain TypeScript. */
-import type { Kernels } from "#kernels/kernels.ts";
+import type { Kernels, RecordScan } from "#kernels/kernels.ts";
 import { referenceKernels } from "#kernels/reference.ts";
 import { createWasmKernels } from "#kernels/wasm.ts";
 import type { Codecs } from "#ports/codecs.ts";
+import { Codec, stampLogAppendTime } from "#records/batch.ts";
 import { buildBatch } from "#records/builder.ts";
 import type { NewRecord } from "#records/record.ts";
+import { SegmentIndexer } from "#records/segment-index.ts";
 import { input } from "./inputs.ts";
-import { type Bench, benchesOf, CODEC_SIZES, CONTENTS, CRC_SIZES, type Subject, sizeName } from "./subject.ts";
+import {
+  type Bench,
+  benchesOf,
+  CODEC_SIZES,
+  CONTENTS,
+  CRC_SIZES,
+  type SegmentSubject,
+  type Subject,
+  sizeName,
+} from "./subject.ts";
 
 const NO_CODECS = {} as Codecs;
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -48,9 +59,34 @@ function subjectOf(name: string, kernels: Kernels): Subject {
       decompress: (packed) => kernels.snappyDecompress(packed, MAX_BYTES),
     },
     validate: (batch) => kernels.scanBatch(batch, 0, batch.length),
+    segment: segmentSubject(kernels),
     encode: {
       prepare: (list) => list,
       run: (prepared) => buildBatch({ kernels, codecs: NO_CODECS }, prepared as readonly NewRecord[]),
+    },
+  };
+}
+
+function segmentSubject(kernels: Kernels): SegmentSubject {
+  let packed: { readonly of: Uint8Array; readonly batch: Uint8Array } | undefined;
+  const stamp = ({ maxTimestamp }: RecordScan) => maxTimestamp;
+  return {
+    build(segment, verifies) {
+      const indexer = new SegmentIndexer(kernels, { baseOffset: 0, verifies });
+      indexer.add(segment);
+      return indexer.finish();
+    },
+    search: (offsetIndex, offset) => kernels.searchOffsetIndex(offsetIndex, offset),
+    restamp: (batch) => stampLogAppendTime(kernels, batch, 0, 1_700_000_000_000),
+    recompress(batch) {
+      if (packed?.of !== batch) {
+        const how = { opened: null, packing: "lz4", attributes: Codec.LZ4, maxBytes: MAX_BYTES, stamp } as const;
+        const made = referenceKernels.repackBatch(batch, how);
+        if (!made.ok || made.bytes === null) throw new Error("a batch that can't be packed");
+        packed = { of: batch, batch: made.bytes };
+      }
+      const how = { opened: null, packing: "snappy", attributes: Codec.SNAPPY, maxBytes: MAX_BYTES, stamp } as const;
+      return kernels.repackBatch(packed.batch, how);
     },
   };
 }

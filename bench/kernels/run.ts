@@ -36,18 +36,26 @@ export async function measureKernels(run: KernelRun): Promise<Measured[]> {
   const module = new WebAssembly.Module(readFileSync(path.join(ROOT, "build/kernels.wasm")));
   const missing = buildNative();
   if (missing !== null) run.say(missing);
-  const runtimes: Runtime[] = [
-    await NodeRuntime.start(),
-    ...(missing === null ? [new NativeRuntime()] : []),
-    await WorkerdRuntime.start(),
-  ];
+  const runtimes: Runtime[] = [];
+  // Each runtime ends its process on `exit`, which a signal alone would not bring about.
+  for (const signal of SIGNALS) process.once(signal, exit);
   try {
+    runtimes.push(await NodeRuntime.start());
+    if (missing === null) runtimes.push(new NativeRuntime());
+    runtimes.push(await WorkerdRuntime.start());
     const measured = await inTurns(run, runtimes);
     const native = runtimes.find((runtime) => runtime instanceof NativeRuntime);
     return [...measured, ...(await ratios(module, native, run))];
   } finally {
     for (const runtime of runtimes) await runtime.stop();
+    for (const signal of SIGNALS) process.removeListener(signal, exit);
   }
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function exit(): never {
+  process.exit(130);
 }
 
 /** The peers have a manifest of their own, so that they are no part of the product. */

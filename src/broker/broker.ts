@@ -1,14 +1,21 @@
 import { remoteController } from "#cluster/remote-controller.ts";
 import { type BrokerSettings, brokerSettings, type TopicLogConfig, topicLogConfig } from "#cluster/settings.ts";
+import { TRANSACTION_STATE_TOPIC } from "#cluster/topic-names.ts";
 import { type ClusterView, viewOf } from "#cluster/view.ts";
+import { type CompactedPartition, Compactor } from "#log/compaction/compactor.ts";
+import { SECRET_BYTES } from "#log/compaction/key-hash.ts";
+import type { SpaceLimits } from "#log/local-space.ts";
 import { ParkedFetches } from "#log/parked-fetches.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { PartitionLogs } from "#log/partition-logs.ts";
+import type { TieredReader } from "#log/tiering/tiered-reader.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { ClusterImage, Controller, ControllerRpc, TopicImage } from "#ports/controller.ts";
 import type { LogStore } from "#ports/log-store.ts";
+import type { ObjectStore } from "#ports/object-store.ts";
 import type { Random } from "#ports/random.ts";
 import type { Timers } from "#ports/timers.ts";
+import type { Transport } from "#ports/transport.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Compression } from "#records/compression.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
@@ -16,7 +23,12 @@ import { Gauge } from "./gauge.ts";
 import { GroupCoordinators } from "./group-coordinators.ts";
 import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
+import { Peers } from "./peers.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import { Shares } from "./shares.ts";
+import { StorageCare } from "./storage-care.ts";
+import { TransactionCoordinators } from "./transaction-coordinators.ts";
+import { TransactionVerification } from "./transaction-verification.ts";
 
 /** How often a broker that suspects its image asks the controller for a newer one at most. */
 const IMAGE_MIN_AGE_MS = 1_000;
@@ -31,6 +43,17 @@ export interface BrokerPorts {
   readonly controller: ControllerRpc;
   readonly logStore: LogStore;
   readonly compression: Compression;
+  /** The way to the other brokers; missing where there is none. */
+  readonly peers?: Transport;
+  /** Where sealed segments may go; missing where everything stays in the log store. */
+  readonly objectStore?: ObjectStore;
+  readonly spaceLimits?: SpaceLimits;
+  /** The object store failed: what waits for it is tried again later. */
+  readonly onObjectStoreFailed?: (reason: string) => void;
+  /** The broker will have something to do by itself at that time, whatever it has said before; infinity for nothing. */
+  readonly onNextDue?: (dueMs: number) => void;
+  /** Compaction met what it can't bear in a log, and leaves it as it is. */
+  readonly onUncleanable?: (error: unknown) => void;
   /** A commit failed: memory and disk no longer agree, and the shell must begin again from what is stored. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -48,14 +71,22 @@ export class Broker {
   readonly controller: Controller;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
+  readonly peers: Peers;
+  readonly verification: TransactionVerification;
   /** Bytes of answers that no client has read yet. */
   readonly answers = new Gauge();
   readonly #random: Random;
+  readonly #onNextDue: BrokerPorts["onNextDue"];
   readonly #logs: PartitionLogs;
   readonly #parked: ParkedFetches;
+  readonly #compactor: Compactor;
+  readonly #storage: StorageCare;
   #view: ClusterView | null = null;
   #settings: BrokerSettings | null = null;
   #groups: GroupCoordinators | null = null;
+  #transactions: TransactionCoordinators | null = null;
+  #shares: Shares | null = null;
+  #turn = 0;
   #suspectedMs = Number.NEGATIVE_INFINITY;
   readonly #configs = new Map<TopicImage, TopicLogConfig>();
   /** The leader epoch under which this broker has led each open log. */
@@ -73,8 +104,24 @@ export class Broker {
       compression: ports.compression,
       clock: ports.clock,
       onFailed: ports.onFatal,
+      tier: ports.objectStore === undefined ? undefined : { objects: ports.objectStore, timers: ports.timers },
+      spaceLimits: ports.spaceLimits,
     });
-    this.#logs.onCommitted((log) => this.#parked.wake(log));
+    this.#storage = new StorageCare(this, this.#logs, ports);
+    this.#compactor = new Compactor({
+      compression: ports.compression,
+      clock: ports.clock,
+      timers: ports.timers,
+      secret: () => Uint8Array.from({ length: SECRET_BYTES }, () => ports.random.below(256)),
+      partitions: () => this.#compactedPartitions(),
+      committed: () => this.#logs.committed(),
+      backoffMs: () => this.settings.logCleanerBackoffMs,
+      onUncleanable: ports.onUncleanable,
+    });
+    this.#logs.onCommitted((log) => {
+      this.#parked.wake(log);
+      if (isDirty(log)) this.#compactor.wake();
+    });
     this.controller = remoteController(ports.controller, {
       brokerId: ports.brokerId,
       image: () => this.#view?.image ?? null,
@@ -82,13 +129,17 @@ export class Broker {
     });
     this.fetchSessions = new FetchSessions(ports.random);
     this.producerIds = new ProducerIds(this.controller);
+    this.peers = new Peers(ports.peers ?? null, ports.timers);
+    this.verification = new TransactionVerification(this);
     this.#random = ports.random;
+    this.#onNextDue = ports.onNextDue;
   }
 
   /** Opens what is stored and learns of the cluster; the broker takes requests from then on. */
   static async open(ports: BrokerPorts): Promise<Broker> {
     const broker = new Broker(ports);
     await broker.controller.refresh();
+    broker.#storage.begin();
     return broker;
   }
 
@@ -106,8 +157,23 @@ export class Broker {
 
   /** The coordinators of the groups whose partition of `__consumer_offsets` this broker leads. */
   get groups(): GroupCoordinators {
-    this.#groups ??= new GroupCoordinators(groupEnvironment(this, { random: this.#random }), this.settings.group);
+    this.#groups ??= new GroupCoordinators(groupEnvironment(this, { random: this.#random }), () => this.settings.group);
     return this.#groups;
+  }
+
+  /** The coordinators of the transactional ids whose partition of `__transaction_state` this broker leads. */
+  get transactions(): TransactionCoordinators {
+    this.#transactions ??= new TransactionCoordinators(this, this.settings.transaction, {
+      random: this.#random,
+      onNextDue: this.#onNextDue,
+    });
+    return this.#transactions;
+  }
+
+  /** What this broker does for share groups as leader of partitions and as share coordinator. */
+  get shares(): Shares {
+    this.#shares ??= new Shares(this, { random: this.#random });
+    return this.#shares;
   }
 
   /** Takes a newer image; an older one is left alone, so that images may arrive in any order. */
@@ -121,6 +187,31 @@ export class Broker {
       if (this.#view.topicById(topicId) === undefined) this.#drop(topicId);
     }
     this.#tellGroups(before?.image.topics ?? []);
+    this.#tellTransactions();
+    this.#compactor.wake();
+    this.#storage.clusterChanged();
+  }
+
+  /** The way to segments that have left the log store; null without an object store. */
+  get tier(): TieredReader | null {
+    return this.#storage.reader;
+  }
+
+  /**
+   * For a shell that slept until there was something to do: expired and sealed segments, and transactions that nobody ends. Says anew when
+   * there will be more.
+   */
+  async wakeUp(): Promise<void> {
+    await this.#storage.care();
+    const topicId = this.cluster.topicByName(TRANSACTION_STATE_TOPIC)?.topicId;
+    if (topicId === undefined) return;
+    this.#onNextDue?.(await this.transactions.nextDueMs(this.#logs.partitionsOf(topicId)));
+  }
+
+  /** A number below `count`, another one each time: who of so many comes first. */
+  nextTurn(count: number): number {
+    this.#turn += 1;
+    return this.#turn % count;
   }
 
   /**
@@ -140,6 +231,32 @@ export class Broker {
     this.#groups?.leadershipChanged();
     if (topicsBefore.some((topic) => this.cluster.topicById(topic.topicId) === undefined))
       this.#groups?.topicsDeleted();
+    this.#shares?.clusterChanged();
+  }
+
+  /** What was under way when the broker stopped goes on without anybody asking. */
+  #tellTransactions(): void {
+    const topic = this.cluster.topicByName(TRANSACTION_STATE_TOPIC);
+    if (topic === undefined) this.#transactions?.leadershipChanged([]);
+    else this.transactions.leadershipChanged(this.#logs.partitionsOf(topic.topicId));
+  }
+
+  /** Whether the log waits for compaction, which then begins some time. */
+  wantsCompaction(log: PartitionLog): boolean {
+    const topic = this.cluster.topicById(log.topicId);
+    if (topic === undefined || !isDirty(log) || !this.configOf(topic).compacted) return false;
+    this.#compactor.wake();
+    return true;
+  }
+
+  *#compactedPartitions(): Generator<CompactedPartition> {
+    for (const topicId of this.#logs.topicIds()) {
+      const topic = this.cluster.topicById(topicId);
+      if (topic === undefined) continue;
+      const config = this.configOf(topic);
+      if (!config.compacted) continue;
+      for (const log of this.#logs.openLogsOf(topicId)) yield { log, config };
+    }
   }
 
   /** The topic is gone: its fetches learn of it at once, its rows go in the background. */
@@ -160,6 +277,7 @@ export class Broker {
     if (this.#ledEpochs.get(log) !== partition.leaderEpoch) {
       log.becomeLeader(partition.leaderEpoch);
       this.#ledEpochs.set(log, partition.leaderEpoch);
+      if (isDirty(log)) this.#compactor.wake();
     }
     return log;
   }
@@ -177,6 +295,11 @@ export class Broker {
   /** Resolves when all that was appended and deleted so far is durable. */
   committed(): Promise<void> {
     return this.#logs.committed();
+  }
+
+  /** Something else than the log has changed what those who wait for its records may get. */
+  wakeFetches(log: PartitionLog): void {
+    this.#parked.wake(log);
   }
 
   /** Bytes that were appended and are not durable yet. */
@@ -204,4 +327,9 @@ export class Broker {
       unsubscribe();
     }
   }
+}
+
+/** A sealed segment waits for compaction, if the topic wants that. */
+function isDirty(log: PartitionLog): boolean {
+  return log.firstDirtyOffset < log.segments.active.baseOffset;
 }

@@ -5,7 +5,7 @@ import { ApiKey } from "#protocol/api-keys.ts";
 import { encodeResponseFrame } from "#protocol/frame.ts";
 import { decodeRequestHeader, type RequestHeader } from "#protocol/header.ts";
 import type { Broker } from "./broker.ts";
-import { type Answer, CLOSE_CONNECTION, type Handler, NO_RESPONSE, type Peer } from "./handler.ts";
+import { type Answer, CLOSE_CONNECTION, type Handler, NO_RESPONSE, type Peer, WHEN_WRITTEN } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 
 /** Record chunks from this size on go to the socket as they are; smaller ones are cheaper copied than written apart. */
@@ -13,8 +13,10 @@ const SPLICE_FROM_BYTES = 16 * 1024;
 
 const RESPONSE_CAPACITY_BYTES = 512;
 
+export type Pieces = readonly Uint8Array[] & { readonly whenWritten?: () => void };
+
 /** A whole response frame in pieces, no response, or the end of the connection. */
-export type Outcome = readonly Uint8Array[] | typeof NO_RESPONSE | typeof CLOSE_CONNECTION;
+export type Outcome = Pieces | typeof NO_RESPONSE | typeof CLOSE_CONNECTION;
 
 /**
  * From a frame to its response. Everything up to the handler's first await runs before this returns, so a handler
@@ -61,5 +63,7 @@ function encode(handler: Handler, header: RequestHeader, answer: Answer<unknown>
   if (answer === NO_RESPONSE || answer === CLOSE_CONNECTION) return answer as Outcome;
   const writer = new Writer(RESPONSE_CAPACITY_BYTES, SPLICE_FROM_BYTES);
   encodeResponseFrame(writer, handler.response, header, answer as never);
-  return writer.segments();
+  const whenWritten = (answer as { readonly [WHEN_WRITTEN]?: () => void })[WHEN_WRITTEN];
+  const pieces = writer.segments();
+  return whenWritten === undefined ? pieces : Object.assign(pieces, { whenWritten });
 }

@@ -1,19 +1,25 @@
 import type { PartitionLog } from "#log/partition-log.ts";
+import type { AbortedTransaction } from "#log/transaction-index.ts";
 import type { PartitionImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Broker } from "./broker.ts";
 import type { FetchedPartition, FetchTarget } from "./fetch-sessions.ts";
 import { fence } from "./leader-fence.ts";
+import type { TieredReads } from "./tiered-reads.ts";
 
 const NO_OFFSET = -1;
 const NO_EPOCH = -1;
+const NOTHING_TO_RELEASE = () => {};
 const NOTHING: readonly Uint8Array[] = [];
+const NONE_ABORTED: readonly AbortedTransaction[] = [];
 
 export interface FetchLimits {
   /** Of all partitions together. */
   readonly maxBytes: number;
   /** Do the targets name topics by id? */
   readonly byTopicId: boolean;
+  /** Isolation level read_committed: nothing beyond the last stable offset, and which transactions before it were aborted. */
+  readonly committedOnly: boolean;
 }
 
 /** What one partition of a Fetch gets. */
@@ -28,6 +34,10 @@ export interface PartitionRead extends FetchedPartition {
   readonly isFull: boolean;
   /** Whole batches as they are stored. */
   readonly chunks: readonly Uint8Array[];
+  /** The chunks have been written: their memory may be used again. */
+  readonly release: () => void;
+  /** Null but for a reader with read_committed. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | null;
   /** Where the client's log departs from ours, if it does. */
   readonly divergingEpoch?: { readonly epoch: number; readonly endOffset: number };
 }
@@ -36,26 +46,27 @@ export interface PartitionRead extends FetchedPartition {
 export function readPartitions(
   broker: Broker,
   targets: readonly FetchTarget[],
-  { maxBytes, byTopicId }: FetchLimits,
+  { maxBytes, ...how }: FetchLimits,
+  tiered: TieredReads | null = null,
 ): readonly PartitionRead[] {
   let leftBytes = maxBytes;
   let isEmpty = true;
   return targets.map((target) => {
-    const read = readPartition(broker, target, { leftBytes, byTopicId, minOneMessage: isEmpty });
+    const read = readPartition(broker, target, { ...how, leftBytes, minOneMessage: isEmpty, tiered });
     leftBytes -= read.sizeInBytes;
     if (read.sizeInBytes > 0) isEmpty = false;
     return read;
   });
 }
 
-interface ReadLimits {
+interface ReadLimits extends Omit<FetchLimits, "maxBytes"> {
   readonly leftBytes: number;
-  readonly byTopicId: boolean;
   readonly minOneMessage: boolean;
+  readonly tiered: TieredReads | null;
 }
 
 function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits): PartitionRead {
-  const { byTopicId, leftBytes, minOneMessage } = limits;
+  const { byTopicId, committedOnly, leftBytes, minOneMessage } = limits;
   const topic = byTopicId ? broker.cluster.topicById(target.topic) : broker.cluster.topicByName(target.topic);
   if (topic === undefined && byTopicId) return failed(target, ErrorCode.UNKNOWN_TOPIC_ID, undefined);
   const partition = topic?.partitions[target.partitionIndex];
@@ -74,18 +85,30 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
     sizeInBytes: 0,
     isFull: false,
     chunks: NOTHING,
+    release: NOTHING_TO_RELEASE,
+    abortedTransactions: committedOnly ? NONE_ABORTED : null,
   };
   const divergingEpoch = divergence(log, target);
   if (divergingEpoch === UNKNOWN_EPOCH) return failed(target, ErrorCode.OFFSET_OUT_OF_RANGE, partition);
-  if (divergingEpoch !== undefined) return { ...bounds, divergingEpoch };
-  const outcome = log.read(target.fetchOffset, {
-    maxBytes: Math.max(0, Math.min(target.maxBytes, leftBytes)),
-    upperBound: log.highWatermark,
-    minOneMessage,
-  });
+  if (divergingEpoch !== undefined) return { ...bounds, divergingEpoch, abortedTransactions: null };
+  const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;
+  const { fetchOffset } = target;
+  const isTiered = log.tieredSegmentAt(fetchOffset) !== null;
+  const preread = isTiered ? limits.tiered?.get(target) : undefined;
+  // What is tiered and wasn't read has to be asked for again.
+  if (isTiered && preread === undefined) return { ...bounds, isFull: true };
+  if (preread?.kind === "failed") return failed(target, ErrorCode.KAFKA_STORAGE_ERROR, partition);
+  const maxBytes = Math.max(0, Math.min(target.maxBytes, leftBytes));
+  const isEnough = preread !== undefined && preread.sizeInBytes > 0;
+  const outcome = isEnough
+    ? preread
+    : log.read(preread?.nextOffset ?? fetchOffset, { maxBytes, upperBound, minOneMessage });
   if (outcome.kind === "refused") return failed(target, outcome.errorCode, partition);
-  const isFull = outcome.nextOffset < log.highWatermark;
-  return { ...bounds, isFull, sizeInBytes: outcome.sizeInBytes, chunks: outcome.chunks };
+  const { nextOffset, sizeInBytes, chunks } = outcome;
+  const release = () => outcome.release();
+  const read = { ...bounds, isFull: nextOffset < upperBound, sizeInBytes, chunks, release };
+  if (!committedOnly || sizeInBytes === 0) return read;
+  return { ...read, abortedTransactions: log.abortedTransactions(target.fetchOffset, nextOffset) };
 }
 
 const UNKNOWN_EPOCH = Symbol("an epoch that this log has never seen");
@@ -111,5 +134,7 @@ function failed(target: FetchTarget, errorCode: ErrorCode, partition: PartitionI
     sizeInBytes: 0,
     isFull: false,
     chunks: NOTHING,
+    release: NOTHING_TO_RELEASE,
+    abortedTransactions: null,
   };
 }

@@ -29,7 +29,17 @@ export const NO_RESPONSE: unique symbol = Symbol("no response");
 /** A handler returns this where Kafka closes the connection instead of answering. */
 export const CLOSE_CONNECTION: unique symbol = Symbol("close the connection");
 
-export type Answer<S> = Draft<S> | typeof NO_RESPONSE | typeof CLOSE_CONNECTION;
+/**
+ * What a handler may add to its response: called once the response has been written to its connection, so that the memory behind it can be
+ * used again. It may never be called.
+ */
+export const WHEN_WRITTEN: unique symbol = Symbol("when written");
+
+export type Answer<S> =
+  | Draft<S>
+  | (Draft<S> & { readonly [WHEN_WRITTEN]: () => void })
+  | typeof NO_RESPONSE
+  | typeof CLOSE_CONNECTION;
 
 /**
  * One API key: its messages, the versions that it serves, and what it does.

@@ -19,13 +19,37 @@ import { deleteTopics } from "./handlers/20-delete-topics.ts";
 import { deleteRecords } from "./handlers/21-delete-records.ts";
 import { initProducerId } from "./handlers/22-init-producer-id.ts";
 import { offsetForLeaderEpoch } from "./handlers/23-offset-for-leader-epoch.ts";
+import { addPartitionsToTxn } from "./handlers/24-add-partitions-to-txn.ts";
+import { addOffsetsToTxn } from "./handlers/25-add-offsets-to-txn.ts";
+import { endTxn } from "./handlers/26-end-txn.ts";
+import { writeTxnMarkers } from "./handlers/27-write-txn-markers.ts";
+import { txnOffsetCommit } from "./handlers/28-txn-offset-commit.ts";
 import { describeConfigs } from "./handlers/32-describe-configs.ts";
 import { alterConfigs } from "./handlers/33-alter-configs.ts";
 import { createPartitions } from "./handlers/37-create-partitions.ts";
 import { deleteGroups } from "./handlers/42-delete-groups.ts";
 import { incrementalAlterConfigs } from "./handlers/44-incremental-alter-configs.ts";
+import { offsetDelete } from "./handlers/47-offset-delete.ts";
 import { describeCluster } from "./handlers/60-describe-cluster.ts";
+import { describeProducers } from "./handlers/61-describe-producers.ts";
+import { describeTransactions } from "./handlers/65-describe-transactions.ts";
+import { listTransactions } from "./handlers/66-list-transactions.ts";
+import { consumerGroupHeartbeat } from "./handlers/68-consumer-group-heartbeat.ts";
+import { consumerGroupDescribe } from "./handlers/69-consumer-group-describe.ts";
+import { listConfigResources } from "./handlers/74-list-config-resources.ts";
 import { describeTopicPartitions } from "./handlers/75-describe-topic-partitions.ts";
+import { shareGroupHeartbeat } from "./handlers/76-share-group-heartbeat.ts";
+import { shareGroupDescribe } from "./handlers/77-share-group-describe.ts";
+import { shareFetch } from "./handlers/78-share-fetch.ts";
+import { shareAcknowledge } from "./handlers/79-share-acknowledge.ts";
+import { initializeShareGroupState } from "./handlers/83-initialize-share-group-state.ts";
+import { readShareGroupState } from "./handlers/84-read-share-group-state.ts";
+import { writeShareGroupState } from "./handlers/85-write-share-group-state.ts";
+import { deleteShareGroupState } from "./handlers/86-delete-share-group-state.ts";
+import { readShareGroupStateSummary } from "./handlers/87-read-share-group-state-summary.ts";
+import { describeShareGroupOffsets } from "./handlers/90-describe-share-group-offsets.ts";
+import { alterShareGroupOffsets } from "./handlers/91-alter-share-group-offsets.ts";
+import { deleteShareGroupOffsets } from "./handlers/92-delete-share-group-offsets.ts";
 
 export const handlers: readonly Handler[] = [
   produce,
@@ -47,11 +71,35 @@ export const handlers: readonly Handler[] = [
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  writeTxnMarkers,
+  txnOffsetCommit,
   describeConfigs,
   alterConfigs,
   createPartitions,
   deleteGroups,
   incrementalAlterConfigs,
+  offsetDelete,
   describeCluster,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
+  listConfigResources,
   describeTopicPartitions,
+  shareGroupHeartbeat,
+  shareGroupDescribe,
+  shareFetch,
+  shareAcknowledge,
+  initializeShareGroupState,
+  readShareGroupState,
+  writeShareGroupState,
+  deleteShareGroupState,
+  readShareGroupStateSummary,
+  describeShareGroupOffsets,
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
 ];

@@ -11,6 +11,8 @@ export interface NewTopic {
   readonly name: string;
   /** -1 = the broker's `num.partitions`. */
   readonly partitionCount: number;
+  /** The broker's `default.replication.factor` without. */
+  readonly replicationFactor?: number;
   readonly configs?: Readonly<Record<string, string>>;
 }
 
@@ -32,10 +34,17 @@ export async function ping(client: Client, brokerId: number | null): Promise<Out
 export async function createTopic(client: Client, topic: NewTopic): Promise<Outcome<void>> {
   const configs = Object.entries(topic.configs ?? {}).map(([name, value]) => ({ name, value }));
   const draft = {
-    topics: [{ name: topic.name, numPartitions: topic.partitionCount, replicationFactor: -1, configs }],
+    topics: [
+      {
+        name: topic.name,
+        numPartitions: topic.partitionCount,
+        replicationFactor: topic.replicationFactor ?? -1,
+        configs,
+      },
+    ],
     timeoutMs: CREATE_TIMEOUT_MS,
   };
-  const answer = await client.call(null, createTopicsApi, draft, CREATE_TIMEOUT_MS);
+  const answer = await client.call(null, createTopicsApi, draft, { waitMs: CREATE_TIMEOUT_MS });
   if (failed(answer)) return answer;
   const created = answer.value.topics.find(({ name }) => name === topic.name);
   if (created === undefined) return failure(ErrorCode.UNKNOWN_SERVER_ERROR);

@@ -26,6 +26,10 @@ import { backoffMs, MAX_ATTEMPTS, sleep } from "./retry.ts";
 /** How long an answer may take beyond the time that the request itself lets the broker wait; the Java client's `request.timeout.ms`. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
+const FRAME_CAPACITY_BYTES = 512;
+/** Record batches from this size on are copied once, into the finished frame. */
+const SPLICE_FROM_BYTES = 4 * 1024;
+
 /** What the client needs of the world. */
 export interface ClientPorts {
   readonly transport: Transport;
@@ -34,6 +38,16 @@ export interface ClientPorts {
   readonly random: Random;
   readonly kernels: Kernels;
   readonly codecs: Codecs;
+}
+
+/** How one request is sent, where that differs from the others. */
+export interface CallOptions {
+  /** How long the request itself lets the broker wait. */
+  readonly waitMs?: number;
+  /** `request.timeout.ms`; REQUEST_TIMEOUT_MS without. */
+  readonly timeoutMs?: number;
+  /** Requests of one lane may wait for each other (see the transport). */
+  readonly lane?: string;
 }
 
 export interface ClientOptions {
@@ -68,16 +82,18 @@ export class Client {
 
   /**
    * Sends one request and reads its answer. NETWORK_EXCEPTION: no answer came, or none that can be read;
-   * REQUEST_TIMED_OUT: none came in `REQUEST_TIMEOUT_MS` and `waitMs`, which the request lets the broker wait.
+   * REQUEST_TIMED_OUT: none came in `timeoutMs` and `waitMs` together.
    * Errors inside the answer are the caller's to see.
    */
-  async call<Q, S>(brokerId: number | null, api: Api<Q, S>, draft: Draft<Q>, waitMs = 0): Promise<Outcome<S>> {
+  async call<Q, S>(
+    brokerId: number | null,
+    api: Api<Q, S>,
+    draft: Draft<Q>,
+    options: CallOptions = {},
+  ): Promise<Outcome<S>> {
     const correlationId = ++this.lastCorrelationId & 0x7fffffff;
     const { request, response, version } = api;
-    const writer = new Writer();
-    writeRequestHeader(writer, { apiKey: request.apiKey, apiVersion: version, correlationId, clientId: this.clientId });
-    request.encode(writer, draft, version);
-    const frame = await this.exchange(brokerId, writer.finish(), REQUEST_TIMEOUT_MS + waitMs);
+    const frame = await this.exchange(brokerId, this.frame(api, draft, correlationId), options);
     if (failed(frame)) return frame;
     try {
       const reader = new Reader(frame.value);
@@ -91,17 +107,41 @@ export class Client {
     }
   }
 
-  private exchange(brokerId: number | null, frame: Uint8Array, timeoutMs: number): Promise<Outcome<Uint8Array>> {
+  /** Can a request be sent that has no answer? */
+  get posts(): boolean {
+    return this.ports.transport.post !== undefined;
+  }
+
+  /** Sends a request that has no answer. NETWORK_EXCEPTION: it didn't leave. */
+  async post<Q, S>(brokerId: number, api: Api<Q, S>, draft: Draft<Q>, lane?: string): Promise<Outcome<void>> {
+    const { transport } = this.ports;
+    if (transport.post === undefined) throw new Error("the transport sends nothing without an answer");
+    const frame = this.frame(api, draft, ++this.lastCorrelationId & 0x7fffffff);
+    return transport.post(brokerId, frame, lane).then(
+      () => success(undefined),
+      () => failure(ErrorCode.NETWORK_EXCEPTION, "the broker can't be reached"),
+    );
+  }
+
+  private frame<Q, S>({ request, version }: Api<Q, S>, draft: Draft<Q>, correlationId: number): Uint8Array {
+    const writer = new Writer(FRAME_CAPACITY_BYTES, SPLICE_FROM_BYTES);
+    writeRequestHeader(writer, { apiKey: request.apiKey, apiVersion: version, correlationId, clientId: this.clientId });
+    request.encode(writer, draft, version);
+    return writer.finish();
+  }
+
+  private exchange(brokerId: number | null, frame: Uint8Array, options: CallOptions): Promise<Outcome<Uint8Array>> {
+    const timeoutMs = (options.timeoutMs ?? REQUEST_TIMEOUT_MS) + (options.waitMs ?? 0);
     return new Promise((resolve) => {
-      const timeout = this.ports.timers.set(
-        () => resolve(failure(ErrorCode.REQUEST_TIMED_OUT, `no answer in ${timeoutMs} ms`)),
-        timeoutMs,
-      );
+      const timeout = this.ports.timers.set(() => {
+        this.ports.transport.abandon?.(brokerId, options.lane);
+        resolve(failure(ErrorCode.REQUEST_TIMED_OUT, `no answer in ${timeoutMs} ms`));
+      }, timeoutMs);
       const settle = (outcome: Outcome<Uint8Array>): void => {
         timeout.cancel();
         resolve(outcome);
       };
-      this.ports.transport.exchange(brokerId, frame).then(
+      this.ports.transport.exchange(brokerId, frame, options.lane).then(
         (answer) => settle(success(answer)),
         () => settle(failure(ErrorCode.NETWORK_EXCEPTION, "the broker can't be reached")),
       );
@@ -115,6 +155,7 @@ export class Client {
     const topics = names?.map((name) => ({ name })) ?? null;
     const answer = await this.call(null, metadataApi, { topics, allowAutoTopicCreation: false });
     if (failed(answer)) return answer;
+    this.ports.transport.learn?.(clusterView(answer.value).brokers);
     const known = answer.value.topics.filter((topic) => topic.errorCode === ErrorCode.NONE).map(topicView);
     return success({ ...clusterView(answer.value), topics: known });
   }
@@ -138,6 +179,7 @@ export class Client {
   private async askForTopic(name: string, mayCreate: boolean): Promise<Outcome<TopicView>> {
     const answer = await this.call(null, metadataApi, { topics: [{ name }], allowAutoTopicCreation: mayCreate });
     if (failed(answer)) return answer;
+    this.ports.transport.learn?.(clusterView(answer.value).brokers);
     const response = answer.value.topics.find((topic) => topic.name === name);
     const errorCode = topicError(response);
     if (response === undefined || errorCode !== ErrorCode.NONE) {

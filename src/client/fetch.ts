@@ -50,7 +50,7 @@ export async function fetchRecords(
   }));
   const { maxWaitMs, minBytes, maxBytes } = limits;
   const draft = { maxWaitMs, minBytes, maxBytes, topics: [{ topicId, partitions }] };
-  const answer = await client.call(leaderId, fetchApi, draft, maxWaitMs);
+  const answer = await client.call(leaderId, fetchApi, draft, { waitMs: maxWaitMs });
   if (failed(answer)) return answer;
   if (answer.value.errorCode !== ErrorCode.NONE) return failure(answer.value.errorCode);
   return success(

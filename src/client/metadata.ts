@@ -22,6 +22,8 @@ export interface PartitionView {
   readonly partitionIndex: number;
   /** -1 = no leader. */
   readonly leaderId: number;
+  /** -1 = unknown. */
+  readonly leaderEpoch: number;
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
 }
@@ -47,6 +49,7 @@ export function topicView(response: TopicResponse): TopicView {
     .map((partition) => ({
       partitionIndex: partition.partitionIndex,
       leaderId: partition.leaderId,
+      leaderEpoch: partition.leaderEpoch,
       replicas: partition.replicaNodes,
       isr: partition.isrNodes,
     }))

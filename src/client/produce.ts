@@ -175,7 +175,7 @@ class Production {
     }));
     const topicData = [{ topicId: this.topic.topicId, partitionData }];
     const draft = { acks: ACKS_ALL, timeoutMs: PRODUCE_TIMEOUT_MS, topicData };
-    const answer = await this.client.call(leaderId, produceApi, draft, PRODUCE_TIMEOUT_MS);
+    const answer = await this.client.call(leaderId, produceApi, draft, { waitMs: PRODUCE_TIMEOUT_MS });
     const results = new Map<number, BatchResult>();
     if (failed(answer)) {
       const { errorCode, message } = answer;

@@ -14,6 +14,24 @@ export function backoffMs(attempt: number, random: Random): number {
   return fullMs - random.below(fullMs / 2);
 }
 
+/** `retry.backoff.ms` and `retry.backoff.max.ms`. */
+export interface Backoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** Up to a fifth more or less, as the Java client spreads its retries. */
+const JITTER = 0.2;
+/** Random numbers are whole: the spread is drawn in steps. */
+const JITTER_STEPS = 1_000;
+
+/** How long to wait after so many failures (the first is 1): doubling from `firstMs` up to `maxMs` (KIP-580). */
+export function delayMs(failures: number, { firstMs, maxMs }: Backoff, random: Random): number {
+  const fullMs = Math.min(firstMs * 2 ** (failures - 1), Math.max(firstMs, maxMs));
+  const spread = 1 - JITTER + (2 * JITTER * random.below(JITTER_STEPS)) / JITTER_STEPS;
+  return Math.min(Math.round(fullMs * spread), Math.max(firstMs, maxMs));
+}
+
 export function sleep(timers: Timers, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     timers.set(resolve, delayMs);
@@ -49,4 +67,13 @@ const NOTHING_APPENDED: ReadonlySet<number> = new Set([
  */
 export function mayProduceAgain(errorCode: number): boolean {
   return NOTHING_APPENDED.has(errorCode);
+}
+
+/** The work's own outcome, or `late` when it takes longer. The work goes on. */
+export function within<T>(timers: Timers, timeoutMs: number, work: Promise<T>, late: T): Promise<T> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return work;
+  return new Promise((resolve, reject) => {
+    const timer = timers.set(() => resolve(late), timeoutMs);
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
 }

@@ -11,13 +11,14 @@ import {
 import { ErrorCode } from "#protocol/errors.ts";
 import { brokerConfig } from "./broker-configs.ts";
 import { type ConfigDefinition, listOf, parseConfigValue } from "./config-definition.ts";
-import { MAX_CONFIGS_PER_RESOURCE, quoted } from "./limits.ts";
+import { checkGroupConfigs, groupConfig } from "./group-configs.ts";
+import { MAX_CONFIGS_PER_RESOURCE, MAX_GROUP_ID_LENGTH, MAX_GROUPS_WITH_CONFIGS, quoted } from "./limits.ts";
 import { DONE, failure, isFailure, repeated, unknownTopic } from "./outcome.ts";
 import { ownValue } from "./resolve-config.ts";
 import type { ClusterRecord, ClusterState, Decision } from "./state.ts";
 import { topicConfig } from "./topic-configs.ts";
 import { topicNameProblem } from "./topic-names.ts";
-import { type CheckedConfigs, checkTopicConfigs } from "./validate-configs.ts";
+import { type CheckedConfigs, checkTopicConfigs, isTieringEnabled } from "./validate-configs.ts";
 
 interface AlterArguments {
   readonly validateOnly: boolean;
@@ -80,8 +81,7 @@ function decideEach<Resource extends ConfigResource>(
       if ("errorCode" in current) return current as Outcome;
       const next = change(resource, current as ConfigValues);
       if (!next.ok) return next.outcome;
-      const checked =
-        resourceType === ConfigResourceType.TOPIC ? checkTopicConfigs(next.configs) : checkBrokerConfigs(next.configs);
+      const checked = check(state, resourceType, { before: current as ConfigValues, configs: next.configs });
       if (!checked.ok) return checked.outcome;
       if (resourceType === ConfigResourceType.TOPIC && !state.topics.has(resourceName)) return unknownTopic();
       records.push(recordFor(state, resource, checked.configs));
@@ -90,6 +90,26 @@ function decideEach<Resource extends ConfigResource>(
     return { ...decide(), resourceType, resourceName };
   });
   return { outcomes, records: args.validateOnly ? [] : records };
+}
+
+function check(
+  state: ClusterState,
+  resourceType: number,
+  { before, configs }: { readonly before: ConfigValues; readonly configs: ConfigValues },
+): CheckedConfigs {
+  switch (resourceType) {
+    case ConfigResourceType.TOPIC:
+      return checkTopicConfigs(configs, { tiering: isTieringEnabled(state), before });
+    case ConfigResourceType.GROUP:
+      return checkGroupConfigs(configs, (name) => valueForAllBrokers(state, name));
+    default:
+      return checkBrokerConfigs(configs);
+  }
+}
+
+function valueForAllBrokers(state: ClusterState, name: string): string | undefined {
+  const set = ownValue(state.defaultBrokerConfigs, name) ?? ownValue(state.staticBrokerConfigs, name);
+  return set ?? brokerConfig(name)?.defaultValue ?? undefined;
 }
 
 function keyOf(resource: ConfigResource): string {
@@ -106,6 +126,7 @@ function currentConfigs(state: ClusterState, resource: ConfigResource): ConfigVa
     // Whether the topic exists is looked at last, as in Kafka: bad configs are told first.
     return state.topics.get(resourceName)?.configs ?? {};
   }
+  if (resourceType === ConfigResourceType.GROUP) return currentGroupConfigs(state, resourceName);
   if (resourceType !== ConfigResourceType.BROKER) {
     return failure(ErrorCode.INVALID_REQUEST, `Configs of resource type ${resourceType} can't be altered here.`);
   }
@@ -115,6 +136,21 @@ function currentConfigs(state: ClusterState, resource: ConfigResource): ConfigVa
     return failure(ErrorCode.INVALID_REQUEST, `${quoted(resourceName)} is not the id of a broker.`);
   }
   return state.brokerConfigs.get(brokerId) ?? {};
+}
+
+function currentGroupConfigs(state: ClusterState, groupId: string): ConfigValues | Outcome {
+  if (groupId === "") return failure(ErrorCode.INVALID_REQUEST, "There are no default group configs: name a group.");
+  if (groupId.length > MAX_GROUP_ID_LENGTH) {
+    return failure(
+      ErrorCode.INVALID_REQUEST,
+      `A group's id of more than ${MAX_GROUP_ID_LENGTH} characters gets no configs.`,
+    );
+  }
+  const known = state.groupConfigs.get(groupId);
+  if (known === undefined && state.groupConfigs.size >= MAX_GROUPS_WITH_CONFIGS) {
+    return failure(ErrorCode.POLICY_VIOLATION, `At most ${MAX_GROUPS_WITH_CONFIGS} groups can have configs.`);
+  }
+  return known ?? {};
 }
 
 /** Null when the name of a broker resource is not a broker's id in decimal. */
@@ -127,6 +163,9 @@ function recordFor(state: ClusterState, resource: ConfigResource, configs: Confi
     const topic = state.topics.get(resource.resourceName);
     if (topic === undefined) throw new Error(`the topic ${resource.resourceName} was checked`);
     return { kind: "topic", topic: { ...topic, configs } };
+  }
+  if (resource.resourceType === ConfigResourceType.GROUP) {
+    return { kind: "group-configs", groupId: resource.resourceName, configs };
   }
   return { kind: "broker-configs", brokerId: brokerIdOf(resource.resourceName), configs };
 }
@@ -162,7 +201,8 @@ function applied(
   if (configOperation === ConfigOperation.SET) return value;
   if (configOperation === ConfigOperation.DELETE) return null;
   const definition = definitionOf(resource, name);
-  if (definition !== undefined && definition.type !== "LIST") {
+  const isGroup = resource.resourceType === ConfigResourceType.GROUP;
+  if (isGroup || (definition !== undefined && definition.type !== "LIST")) {
     return failure(
       ErrorCode.INVALID_CONFIG,
       `The config ${name} is no LIST: nothing can be appended to it or taken from it.`,
@@ -177,6 +217,7 @@ function applied(
 }
 
 function definitionOf(resource: ConfigResource, name: string): ConfigDefinition | undefined {
+  if (resource.resourceType === ConfigResourceType.GROUP) return groupConfig(name);
   return resource.resourceType === ConfigResourceType.TOPIC ? topicConfig(name) : brokerConfig(name);
 }
 

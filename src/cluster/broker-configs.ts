@@ -1,10 +1,19 @@
-import { atLeast, type ConfigDefinition, type ConfigType, type Effect, none, oneOf, YES } from "./config-definition.ts";
+import {
+  atLeast,
+  type ConfigDefinition,
+  type ConfigType,
+  type Effect,
+  none,
+  oneOf,
+  YES,
+  yesUpTo,
+} from "./config-definition.ts";
+import { CONSUMER_GROUP_BROKER_CONFIGS } from "./consumer-group-configs.ts";
+import { SHARE_BROKER_CONFIGS } from "./share-configs.ts";
 import { TOPIC_CONFIGS } from "./topic-configs.ts";
 
 const BY_TOPIC_CONFIG = none("the default of a topic config: as that one");
 const BOUND_IN_CODE = none("fixed: the default is a constant of the code");
-const NO_TRANSACTIONS_YET = none("transactions are not there yet");
-const NO_SHARE_GROUPS_YET = none("share groups are not there yet");
 const SAYS_HOW = none("it only says how the broker was started");
 
 interface Row {
@@ -106,8 +115,8 @@ const TOPICS: readonly ConfigDefinition[] = [
 ];
 
 const GROUPS: readonly ConfigDefinition[] = [
-  row("group.coordinator.rebalance.protocols", "LIST", "classic", {
-    effect: none("groups speak the classic protocol; the others come later"),
+  row("group.coordinator.rebalance.protocols", "LIST", "classic,consumer,streams", {
+    effect: none("every protocol that is there can be used"),
     doc: "Which group protocols the coordinator speaks.",
   }),
   row("group.initial.rebalance.delay.ms", "INT", "0", {
@@ -159,10 +168,10 @@ const GROUPS: readonly ConfigDefinition[] = [
     effect: YES,
     doc: "Replication factor of __consumer_offsets, when it is created. Kafka's default is 3.",
   }),
-  row("offsets.topic.segment.bytes", "INT", "104857600", {
+  row("offsets.topic.segment.bytes", "INT", "4194304", {
     check: atLeast(1),
     effect: YES,
-    doc: "segment.bytes of __consumer_offsets, when it is created.",
+    doc: "segment.bytes of __consumer_offsets, when it is created. Kafka's default is 104857600; here a coordinator loads often.",
   }),
 ];
 
@@ -170,53 +179,79 @@ const TRANSACTIONS_AND_PRODUCERS: readonly ConfigDefinition[] = [
   row("producer.id.expiration.ms", "INT", "86400000", {
     check: atLeast(1),
     dynamic: true,
-    effect: BOUND_IN_CODE,
+    effect: YES,
     doc: "How long the last sequences of a silent producer are remembered.",
   }),
-  row("share.coordinator.state.topic.num.partitions", "INT", "50", {
+  row("transaction.abort.timed.out.transaction.cleanup.interval.ms", "INT", "10000", {
     check: atLeast(1),
-    effect: NO_SHARE_GROUPS_YET,
-    doc: "Partitions of __share_group_state, when it is created.",
-  }),
-  row("share.coordinator.state.topic.replication.factor", "SHORT", "1", {
-    check: atLeast(1),
-    effect: NO_SHARE_GROUPS_YET,
-    doc: "Replication factor of __share_group_state, when it is created. Kafka's default is 3.",
-  }),
-  row("share.coordinator.state.topic.segment.bytes", "INT", "104857600", {
-    check: atLeast(1),
-    effect: NO_SHARE_GROUPS_YET,
-    doc: "segment.bytes of __share_group_state, when it is created.",
+    effect: none("a transaction is aborted when its time is over, without a search"),
+    doc: "How often Kafka looks for transactions whose time is over.",
   }),
   row("transaction.max.timeout.ms", "INT", "900000", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
+    effect: YES,
     doc: "The longest timeout that a transactional producer may ask for.",
+  }),
+  row("transaction.partition.verification.enable", "BOOLEAN", "true", {
+    dynamic: true,
+    effect: YES,
+    doc: "Whether the leader asks the coordinator before an old client's batch begins a transaction in a partition.",
+  }),
+  row("transaction.remove.expired.transaction.cleanup.interval.ms", "INT", "3600000", {
+    check: atLeast(1),
+    effect: YES,
+    doc: "How often the coordinator looks for transactional ids that nobody uses any more.",
   }),
   row("transaction.state.log.min.isr", "INT", "1", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
+    effect: YES,
     doc: "min.insync.replicas of __transaction_state, when it is created. Kafka's default is 2.",
   }),
   row("transaction.state.log.num.partitions", "INT", "50", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
+    effect: YES,
     doc: "Partitions of __transaction_state, when it is created.",
   }),
   row("transaction.state.log.replication.factor", "SHORT", "1", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
+    effect: YES,
     doc: "Replication factor of __transaction_state, when it is created. Kafka's default is 3.",
   }),
-  row("transaction.state.log.segment.bytes", "INT", "104857600", {
+  row("transaction.state.log.segment.bytes", "INT", "4194304", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
-    doc: "segment.bytes of __transaction_state, when it is created.",
+    effect: YES,
+    doc: "segment.bytes of __transaction_state, when it is created. Kafka's default is 104857600; here a coordinator loads often.",
+  }),
+  row("transaction.two.phase.commit.enable", "BOOLEAN", "false", {
+    check: oneOf("false"),
+    effect: none("there is no two-phase commit: InitProducerId with enable2Pc is refused"),
+    doc: "Whether transactions may take part in two-phase commit (KIP-939).",
   }),
   row("transactional.id.expiration.ms", "INT", "604800000", {
     check: atLeast(1),
-    effect: NO_TRANSACTIONS_YET,
+    effect: YES,
     doc: "How long an unused transactional id is remembered.",
+  }),
+];
+
+const RETENTION: readonly ConfigDefinition[] = [
+  row("log.retention.check.interval.ms", "LONG", "300000", {
+    check: atLeast(1),
+    effect: YES,
+    doc: "How often logs in which something has changed are looked over for expired segments.",
+  }),
+  row("remote.log.storage.system.enable", "BOOLEAN", "false", {
+    effect: yesUpTo("the broker uses its object store for what finds no room in its own store whatever it says"),
+    doc: "Whether topics may ask for tiered storage (remote.storage.enable).",
+  }),
+];
+
+const COMPACTION: readonly ConfigDefinition[] = [
+  row("log.cleaner.backoff.ms", "LONG", "15000", {
+    check: atLeast(0),
+    dynamic: true,
+    effect: YES,
+    doc: "How long the broker waits before it looks again for a partition to compact.",
   }),
 ];
 
@@ -277,7 +312,11 @@ export const BROKER_CONFIGS: readonly ConfigDefinition[] = [
   ...DEFAULTS_IN_SEVERAL_UNITS,
   ...TOPICS,
   ...GROUPS,
+  ...CONSUMER_GROUP_BROKER_CONFIGS,
+  ...SHARE_BROKER_CONFIGS,
   ...TRANSACTIONS_AND_PRODUCERS,
+  ...COMPACTION,
+  ...RETENTION,
   ...BROKER,
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 

@@ -18,7 +18,7 @@ import {
   isInternalTopic,
   topicNameProblem,
 } from "./topic-names.ts";
-import { checkTopicConfigs } from "./validate-configs.ts";
+import { checkTopicConfigs, isTieringEnabled } from "./validate-configs.ts";
 
 export interface CreateTopicsArguments {
   /** The broker that asks: its configs supply the defaults. */
@@ -106,6 +106,7 @@ function createTopic(
   }
   const configs = checkTopicConfigs(
     Object.fromEntries(topic.configs.map(({ name, value }) => [name, value as string])),
+    { tiering: isTieringEnabled(state) },
   );
   if (!configs.ok) return configs.outcome;
   const replicas = topic.assignments.length > 0 ? assigned(state, topic, pending) : placed(state, topic, request);

@@ -12,4 +12,11 @@ export interface Feature {
 export const FINALIZED_FEATURES_EPOCH = 0;
 
 /** In the order of their names. A feature stands here once what it promises works. */
-export const FEATURES: readonly Feature[] = [];
+export const FEATURES: readonly Feature[] = [
+  // Consumer groups (KIP-848).
+  { name: "group.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
+  // Share groups (KIP-932).
+  { name: "share.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
+  // Clients of transactions V2 (KIP-890) are those that see level 2 and send EndTxn 5; all others speak V1.
+  { name: "transaction.version", minLevel: 0, maxLevel: 2, finalizedLevel: 2 },
+];

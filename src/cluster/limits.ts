@@ -22,6 +22,12 @@ export const PRODUCER_ID_BLOCK_SIZE = 1_000;
 /** What is repeated of a client's text in a sentence for people: texts may be as long as a string of the protocol. */
 export const MAX_QUOTED_CHARS = 300;
 
+/** Groups that may have configs of their own: every broker holds them all. */
+export const MAX_GROUPS_WITH_CONFIGS = 2_000;
+
+/** UTF-16 units of a group's id, where it gets configs. */
+export const MAX_GROUP_ID_LENGTH = 1_000;
+
 export function quoted(text: string): string {
   return text.length <= MAX_QUOTED_CHARS ? `'${text}'` : `'${text.slice(0, MAX_QUOTED_CHARS)}…'`;
 }

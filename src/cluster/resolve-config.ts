@@ -1,6 +1,7 @@
 import type { BrokerImage, ClusterImage, ConfigValues } from "#ports/controller.ts";
 import { brokerConfig } from "./broker-configs.ts";
 import type { ConfigDefinition } from "./config-definition.ts";
+import { groupConfig } from "./group-configs.ts";
 import { topicConfig } from "./topic-configs.ts";
 
 /** DescribeConfigs' ids of where a value comes from (KIP-226). */
@@ -10,6 +11,7 @@ export const ConfigSource = {
   DYNAMIC_DEFAULT_BROKER: 3,
   STATIC_BROKER: 4,
   DEFAULT: 5,
+  GROUP: 8,
 } as const;
 export type ConfigSource = (typeof ConfigSource)[keyof typeof ConfigSource];
 
@@ -106,4 +108,27 @@ function scaled(value: string, factor: number | undefined): string {
   if (factor === undefined) return value;
   const product = BigInt(value) * BigInt(factor);
   return (product < 0n ? -1n : product).toString();
+}
+
+/**
+ * A group config's value: the group's own, else the broker's.
+ *
+ * @throws Error when there is no such group config: the caller has looked it up.
+ */
+export function resolveGroupConfig(
+  image: ClusterImage,
+  brokerId: number,
+  groupId: string,
+  name: string,
+): ResolvedConfig {
+  const definition = groupConfig(name);
+  if (definition === undefined) throw new Error(`no group config ${name}`);
+  const layers: ConfigLayer[] = [];
+  const own = Object.hasOwn(image.groupConfigs, groupId) ? ownValue(image.groupConfigs[groupId], name) : undefined;
+  if (own !== undefined) layers.push({ name, value: own, source: ConfigSource.GROUP });
+  const synonym = definition.synonyms?.at(0)?.name ?? name;
+  const found = brokerConfig(synonym) === undefined ? [] : brokerLayers(image, brokerId, synonym);
+  if (found.length > 0) layers.push(...found);
+  else layers.push({ name: synonym, value: definition.defaultValue as string, source: ConfigSource.DEFAULT });
+  return { definition, layers, value: layers[0].value, source: layers[0].source };
 }

@@ -9,6 +9,8 @@ export interface BrokerSettings {
   readonly numPartitions: number;
   readonly defaultReplicationFactor: number;
   readonly maxRequestPartitionSizeLimit: number;
+  readonly logCleanerBackoffMs: number;
+  readonly logRetentionCheckIntervalMs: number;
   /** The shape of `#group/limits.ts` GroupConfig. */
   readonly group: {
     readonly minSessionTimeoutMs: number;
@@ -18,6 +20,25 @@ export interface BrokerSettings {
     readonly offsetMetadataMaxBytes: number;
     readonly offsetsRetentionMs: number;
     readonly offsetsRetentionCheckIntervalMs: number;
+    readonly consumer: {
+      readonly sessionTimeoutMs: number;
+      readonly heartbeatIntervalMs: number;
+      readonly assignmentIntervalMs: number;
+      readonly maxSize: number;
+      readonly assignors: readonly string[];
+      readonly migrationPolicy: "bidirectional" | "upgrade" | "downgrade" | "disabled";
+      readonly regexRefreshIntervalMs: number;
+    };
+  };
+  /** The shape of `#transaction/limits.ts` TransactionConfig. */
+  readonly transaction: {
+    readonly maxTimeoutMs: number;
+    readonly transactionalIdExpirationMs: number;
+    readonly expirationCheckIntervalMs: number;
+  };
+  readonly share: {
+    readonly updatesPerSnapshot: number;
+    readonly maxSessions: number;
   };
 }
 
@@ -33,6 +54,8 @@ export function brokerSettings(image: ClusterImage, brokerId: number): BrokerSet
     numPartitions: number("num.partitions"),
     defaultReplicationFactor: number("default.replication.factor"),
     maxRequestPartitionSizeLimit: number("max.request.partition.size.limit"),
+    logCleanerBackoffMs: number("log.cleaner.backoff.ms"),
+    logRetentionCheckIntervalMs: number("log.retention.check.interval.ms"),
     group: {
       minSessionTimeoutMs: number("group.min.session.timeout.ms"),
       maxSessionTimeoutMs: number("group.max.session.timeout.ms"),
@@ -41,6 +64,26 @@ export function brokerSettings(image: ClusterImage, brokerId: number): BrokerSet
       offsetMetadataMaxBytes: number("offset.metadata.max.bytes"),
       offsetsRetentionMs: number("offsets.retention.minutes") * MINUTE_MS,
       offsetsRetentionCheckIntervalMs: number("offsets.retention.check.interval.ms"),
+      consumer: {
+        sessionTimeoutMs: number("group.consumer.session.timeout.ms"),
+        heartbeatIntervalMs: number("group.consumer.heartbeat.interval.ms"),
+        assignmentIntervalMs: number("group.consumer.assignment.interval.ms"),
+        maxSize: number("group.consumer.max.size"),
+        assignors: listOf(text("group.consumer.assignors")),
+        migrationPolicy: text(
+          "group.consumer.migration.policy",
+        ) as BrokerSettings["group"]["consumer"]["migrationPolicy"],
+        regexRefreshIntervalMs: number("group.consumer.regex.refresh.interval.ms"),
+      },
+    },
+    transaction: {
+      maxTimeoutMs: number("transaction.max.timeout.ms"),
+      transactionalIdExpirationMs: number("transactional.id.expiration.ms"),
+      expirationCheckIntervalMs: number("transaction.remove.expired.transaction.cleanup.interval.ms"),
+    },
+    share: {
+      updatesPerSnapshot: number("share.coordinator.snapshot.update.records.per.snapshot"),
+      maxSessions: number("group.share.max.share.sessions"),
     },
   };
 }
@@ -63,7 +106,27 @@ export interface TopicLogConfig {
   readonly retentionBytes: number;
   readonly segmentBytes: number;
   readonly segmentMs: number;
+  readonly segmentJitterMs: number;
+  readonly segmentIndexBytes: number;
+  readonly indexIntervalBytes: number;
   readonly deleteRetentionMs: number;
+  /** The broker's `producer.id.expiration.ms`. */
+  readonly producerIdExpirationMs: number;
+  /** The broker's `transaction.partition.verification.enable`. */
+  readonly verifiesTransactions: boolean;
+  readonly minCleanableDirtyRatio: number;
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  readonly fileDeleteDelayMs: number;
+  readonly remoteStorageEnable: boolean;
+  readonly remoteLogCopyDisable: boolean;
+  readonly remoteLogDeleteOnDisable: boolean;
+  /** -1 = a segment may wait for as much as it likes to stay local. */
+  readonly remoteCopyLagMs: number;
+  readonly remoteCopyLagBytes: number;
+  /** -2 = as `retentionMs`. */
+  readonly localRetentionMs: number;
+  readonly localRetentionBytes: number;
 }
 
 /** What holds for a topic's partitions on one broker. */
@@ -74,6 +137,7 @@ export function topicLogConfig(
 ): TopicLogConfig {
   const text = (name: string) => resolveTopicConfig(image, brokerId, topic.configs, name).value as string;
   const number = (name: string) => longOf(text(name));
+  const brokerText = (name: string) => resolveBrokerConfig(image, brokerId, name).value as string;
   const policies = listOf(text("cleanup.policy"));
   return {
     maxMessageBytes: number("max.message.bytes"),
@@ -88,6 +152,22 @@ export function topicLogConfig(
     retentionBytes: number("retention.bytes"),
     segmentBytes: number("segment.bytes"),
     segmentMs: number("segment.ms"),
+    segmentJitterMs: number("segment.jitter.ms"),
+    segmentIndexBytes: number("segment.index.bytes"),
+    indexIntervalBytes: number("index.interval.bytes"),
     deleteRetentionMs: number("delete.retention.ms"),
+    producerIdExpirationMs: longOf(brokerText("producer.id.expiration.ms")),
+    verifiesTransactions: brokerText("transaction.partition.verification.enable") === "true",
+    minCleanableDirtyRatio: Number(text("min.cleanable.dirty.ratio")),
+    minCompactionLagMs: number("min.compaction.lag.ms"),
+    maxCompactionLagMs: number("max.compaction.lag.ms"),
+    fileDeleteDelayMs: number("file.delete.delay.ms"),
+    remoteStorageEnable: text("remote.storage.enable") === "true",
+    remoteLogCopyDisable: text("remote.log.copy.disable") === "true",
+    remoteLogDeleteOnDisable: text("remote.log.delete.on.disable") === "true",
+    remoteCopyLagMs: number("remote.copy.lag.ms"),
+    remoteCopyLagBytes: number("remote.copy.lag.bytes"),
+    localRetentionMs: number("local.retention.ms"),
+    localRetentionBytes: number("local.retention.bytes"),
   };
 }

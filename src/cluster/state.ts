@@ -19,6 +19,7 @@ export interface ClusterState {
   staticBrokerConfigs: ConfigValues;
   defaultBrokerConfigs: ConfigValues;
   brokerConfigs: Map<number, ConfigValues>;
+  groupConfigs: Map<string, ConfigValues>;
   nextProducerId: number;
 }
 
@@ -30,6 +31,7 @@ export type ClusterRecord =
   | { readonly kind: "static-configs"; readonly configs: ConfigValues }
   /** Of all brokers when `brokerId` is null. */
   | { readonly kind: "broker-configs"; readonly brokerId: number | null; readonly configs: ConfigValues }
+  | { readonly kind: "group-configs"; readonly groupId: string; readonly configs: ConfigValues }
   | { readonly kind: "producer-ids"; readonly nextProducerId: number }
   | { readonly kind: "version"; readonly version: number };
 
@@ -51,6 +53,7 @@ export function emptyState(): ClusterState {
     staticBrokerConfigs: {},
     defaultBrokerConfigs: {},
     brokerConfigs: new Map(),
+    groupConfigs: new Map(),
     nextProducerId: 0,
   };
 }
@@ -78,6 +81,10 @@ export function replay(state: ClusterState, record: ClusterRecord): void {
       if (record.brokerId === null) state.defaultBrokerConfigs = record.configs;
       else if (Object.keys(record.configs).length === 0) state.brokerConfigs.delete(record.brokerId);
       else state.brokerConfigs.set(record.brokerId, record.configs);
+      break;
+    case "group-configs":
+      if (Object.keys(record.configs).length === 0) state.groupConfigs.delete(record.groupId);
+      else state.groupConfigs.set(record.groupId, record.configs);
       break;
     case "producer-ids":
       state.nextProducerId = record.nextProducerId;
@@ -126,5 +133,6 @@ export function imageOf(state: ClusterState): ClusterImage {
     staticBrokerConfigs: state.staticBrokerConfigs,
     defaultBrokerConfigs: state.defaultBrokerConfigs,
     brokerConfigs: Object.fromEntries(state.brokerConfigs),
+    groupConfigs: Object.fromEntries(state.groupConfigs),
   };
 }

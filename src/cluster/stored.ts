@@ -25,7 +25,7 @@ interface StoredTopic {
 
 /**
  * The row that a record becomes. Keys: `cluster`, `brokers`, `topic/<topicId>`, `static-configs`, `broker-configs/` (all
- * brokers), `broker-configs/<id>`, `producer-ids`, `version`.
+ * brokers), `broker-configs/<id>`, `group-configs/<groupId>`, `producer-ids`, `version`.
  */
 export function rowOf(record: ClusterRecord): StoredRow {
   switch (record.kind) {
@@ -43,6 +43,10 @@ export function rowOf(record: ClusterRecord): StoredRow {
       const isEmpty = Object.keys(record.configs).length === 0;
       return { key: `broker-configs/${record.brokerId ?? ""}`, value: isEmpty ? null : JSON.stringify(record.configs) };
     }
+    case "group-configs": {
+      const isEmpty = Object.keys(record.configs).length === 0;
+      return { key: `group-configs/${record.groupId}`, value: isEmpty ? null : JSON.stringify(record.configs) };
+    }
     case "producer-ids":
       return { key: "producer-ids", value: JSON.stringify(record.nextProducerId) };
     case "version":
@@ -53,7 +57,9 @@ export function rowOf(record: ClusterRecord): StoredRow {
 /** @throws Error when the key is none of ours: the table belongs to the cluster object alone. */
 export function recordOf(key: string, value: string): ClusterRecord {
   const parsed = JSON.parse(value);
-  const [kind, id] = key.split("/", 2);
+  const [kind] = key.split("/", 1);
+  // A group's id may hold slashes.
+  const id = key.slice(kind.length + 1);
   switch (kind) {
     case "cluster":
       return { kind, clusterId: parsed };
@@ -65,6 +71,8 @@ export function recordOf(key: string, value: string): ClusterRecord {
       return { kind, configs: parsed };
     case "broker-configs":
       return { kind, brokerId: id === "" ? null : Number(id), configs: parsed };
+    case "group-configs":
+      return { kind, groupId: id, configs: parsed };
     case "producer-ids":
       return { kind, nextProducerId: parsed };
     case "version":

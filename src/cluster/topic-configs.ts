@@ -18,11 +18,9 @@ const LONG_MAX = "9223372036854775807";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-const NO_RECOMPRESSION = none("batches keep the codec of their producer; the broker compresses nothing anew");
-const NO_RETENTION_YET = none("retention comes with segments and tiering");
-const NO_COMPACTION_YET = none("compaction comes with segments");
-const NO_SEGMENT_FILES = none("a log is rows of SQLite, not segment files");
-const NO_TIERING_YET = none("tiered storage is not there yet");
+const ONE_LEVEL = none(
+  "where compression.type asks for another codec than the producer's, each codec has one fast level",
+);
 const NO_REPLICATION_YET = none("partitions have one replica so far");
 const ALWAYS_DURABLE = none("every acknowledged record is durable already");
 const NO_SHARE_GROUPS_YET = none("share groups are not there yet");
@@ -46,37 +44,37 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("cleanup.policy", "LIST", "delete", {
     check: allOf("compact", "delete"),
     synonyms: from("log.cleanup.policy"),
-    effect: none("a compacted topic refuses records without a key; compaction and deletion come with segments"),
+    effect: YES,
     doc: "What happens to old records: delete drops them by age or size, compact keeps the last of each key.",
   }),
   row("compression.gzip.level", "INT", "-1", {
     check: either(-1, between(1, 9)),
     synonyms: from("compression.gzip.level"),
-    effect: NO_RECOMPRESSION,
+    effect: ONE_LEVEL,
     doc: "Level of gzip when the broker compresses; -1 is the codec's default.",
   }),
   row("compression.lz4.level", "INT", "9", {
     check: between(1, 17),
     synonyms: from("compression.lz4.level"),
-    effect: NO_RECOMPRESSION,
+    effect: ONE_LEVEL,
     doc: "Level of LZ4 when the broker compresses.",
   }),
   row("compression.type", "STRING", "producer", {
     check: oneOf("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"),
     synonyms: from("compression.type"),
-    effect: NO_RECOMPRESSION,
+    effect: YES,
     doc: "Codec of the stored batches; producer keeps what the producer sent.",
   }),
   row("compression.zstd.level", "INT", "3", {
     check: between(-131_072, 22),
     synonyms: from("compression.zstd.level"),
-    effect: NO_RECOMPRESSION,
+    effect: ONE_LEVEL,
     doc: "Level of Zstandard when the broker compresses.",
   }),
   row("delete.retention.ms", "LONG", "86400000", {
     check: atLeast(0),
     synonyms: from("log.cleaner.delete.retention.ms"),
-    effect: NO_COMPACTION_YET,
+    effect: YES,
     doc: "How long a tombstone of a compacted topic stays readable.",
   }),
   row("errors.deadletterqueue.group.enable", "BOOLEAN", "false", {
@@ -86,7 +84,7 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("file.delete.delay.ms", "LONG", "60000", {
     check: atLeast(0),
     synonyms: from("log.segment.delete.delay.ms"),
-    effect: NO_SEGMENT_FILES,
+    effect: none("a removed segment leaves at once; readers that had begun are served"),
     doc: "How long the file of a removed segment stays on disk.",
   }),
   row("flush.messages", "LONG", LONG_MAX, {
@@ -109,7 +107,7 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("index.interval.bytes", "INT", "4096", {
     check: atLeast(0),
     synonyms: from("log.index.interval.bytes"),
-    effect: NO_SEGMENT_FILES,
+    effect: yesUpTo("in the objects of tiered segments; rows have an index of every batch"),
     doc: "How many bytes of log lie between two entries of the offset index.",
   }),
   row("leader.replication.throttled.replicas", "LIST", "", {
@@ -120,19 +118,19 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("local.retention.bytes", "LONG", "-2", {
     check: atLeast(-2),
     synonyms: from("log.local.retention.bytes"),
-    effect: NO_TIERING_YET,
+    effect: yesUpTo("for topics with remote.storage.enable"),
     doc: "How many bytes stay local when the log is tiered; -2 takes retention.bytes.",
   }),
   row("local.retention.ms", "LONG", "-2", {
     check: atLeast(-2),
     synonyms: from("log.local.retention.ms"),
-    effect: NO_TIERING_YET,
+    effect: yesUpTo("for topics with remote.storage.enable"),
     doc: "How long records stay local when the log is tiered; -2 takes retention.ms.",
   }),
   row("max.compaction.lag.ms", "LONG", LONG_MAX, {
     check: atLeast(1),
     synonyms: from("log.cleaner.max.compaction.lag.ms"),
-    effect: NO_COMPACTION_YET,
+    effect: YES,
     doc: "The longest that a record waits until it may be compacted away.",
   }),
   row("max.decompressed.message.bytes", "INT", "2147483639", {
@@ -168,13 +166,13 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   row("min.cleanable.dirty.ratio", "DOUBLE", "0.5", {
     check: between(0, 1),
     synonyms: from("log.cleaner.min.cleanable.ratio"),
-    effect: NO_COMPACTION_YET,
+    effect: YES,
     doc: "Which share of the log must be uncompacted before it is compacted.",
   }),
   row("min.compaction.lag.ms", "LONG", "0", {
     check: atLeast(0),
     synonyms: from("log.cleaner.min.compaction.lag.ms"),
-    effect: NO_COMPACTION_YET,
+    effect: YES,
     doc: "The least that a record stays before it may be compacted away.",
   }),
   row("min.insync.replicas", "INT", "1", {
@@ -185,36 +183,36 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
   }),
   row("preallocate", "BOOLEAN", "false", {
     synonyms: from("log.preallocate"),
-    effect: NO_SEGMENT_FILES,
+    effect: none("a log is rows of SQLite and objects, no files that grow"),
     doc: "Whether segment files are allocated in full beforehand.",
   }),
   row("remote.copy.lag.bytes", "LONG", "-1", {
     check: atLeast(-1),
     synonyms: from("log.remote.copy.lag.bytes"),
-    effect: NO_TIERING_YET,
+    effect: YES,
     doc: "How many bytes may wait for their copy to the remote tier.",
   }),
   row("remote.copy.lag.ms", "LONG", "0", {
     check: atLeast(-1),
     synonyms: from("log.remote.copy.lag.ms"),
-    effect: NO_TIERING_YET,
+    effect: YES,
     doc: "How long a segment waits for its copy to the remote tier.",
   }),
   row("remote.log.copy.disable", "BOOLEAN", "false", {
-    effect: NO_TIERING_YET,
+    effect: YES,
     doc: "Whether new segments are no longer copied to the remote tier.",
   }),
   row("remote.log.delete.on.disable", "BOOLEAN", "false", {
-    effect: NO_TIERING_YET,
+    effect: YES,
     doc: "Whether the remote tier is emptied when tiering is turned off.",
   }),
   row("remote.storage.enable", "BOOLEAN", "false", {
-    effect: none("refused when set to true: tiered storage is not there yet"),
+    effect: yesUpTo("where remote.log.storage.system.enable is set, as in Kafka"),
     doc: "Whether the topic's log is tiered to remote storage.",
   }),
   row("retention.bytes", "LONG", "-1", {
     synonyms: from("log.retention.bytes"),
-    effect: NO_RETENTION_YET,
+    effect: YES,
     doc: "How large a partition may grow before its oldest records are dropped; -1 is without bound.",
   }),
   row("retention.ms", "LONG", "604800000", {
@@ -224,31 +222,31 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
       { name: "log.retention.minutes", factor: MINUTE_MS },
       { name: "log.retention.hours", factor: HOUR_MS },
     ],
-    effect: NO_RETENTION_YET,
+    effect: YES,
     doc: "How long records are kept; -1 is for ever.",
   }),
   row("segment.bytes", "INT", "1073741824", {
     check: atLeast(1_048_576),
     synonyms: from("log.segment.bytes"),
-    effect: NO_SEGMENT_FILES,
+    effect: YES,
     doc: "The size at which a new segment begins.",
   }),
   row("segment.index.bytes", "INT", "10485760", {
     check: atLeast(4),
     synonyms: from("log.index.size.max.bytes"),
-    effect: NO_SEGMENT_FILES,
+    effect: YES,
     doc: "The largest index of a segment.",
   }),
   row("segment.jitter.ms", "LONG", "0", {
     check: atLeast(0),
     synonyms: [{ name: "log.roll.jitter.ms" }, { name: "log.roll.jitter.hours", factor: HOUR_MS }],
-    effect: NO_SEGMENT_FILES,
+    effect: yesUpTo("the jitter of a segment follows from its place, not from chance"),
     doc: "The most that is randomly taken from segment.ms, so that segments do not all roll at once.",
   }),
   row("segment.ms", "LONG", "604800000", {
     check: atLeast(1),
     synonyms: [{ name: "log.roll.ms" }, { name: "log.roll.hours", factor: HOUR_MS }],
-    effect: NO_SEGMENT_FILES,
+    effect: YES,
     doc: "The age at which a new segment begins.",
   }),
   row("unclean.leader.election.enable", "BOOLEAN", "false", {

@@ -1,3 +1,34 @@
+/** Which way a group may change between the classic and the consumer protocol while it has members. */
+export type MigrationPolicy = "bidirectional" | "upgrade" | "downgrade" | "disabled";
+
+/** What can be set about consumer groups (KIP-848), under Kafka's names in lower camel. */
+export interface ConsumerGroupConfig {
+  /** `group.consumer.session.timeout.ms`, or a group's own `consumer.session.timeout.ms`. */
+  readonly sessionTimeoutMs: number;
+  /** `group.consumer.heartbeat.interval.ms`, or a group's own `consumer.heartbeat.interval.ms`. */
+  readonly heartbeatIntervalMs: number;
+  /** `group.consumer.assignment.interval.ms`, or a group's own: how long a target stands at least before another one is made. */
+  readonly assignmentIntervalMs: number;
+  /** `group.consumer.max.size`. Kafka's default is the largest int32; ours is a real limit, since members are held in memory. */
+  readonly maxSize: number;
+  /** `group.consumer.assignors`; the first is for groups whose members name none. */
+  readonly assignors: readonly string[];
+  /** `group.consumer.migration.policy` */
+  readonly migrationPolicy: MigrationPolicy;
+  /** `group.consumer.regex.refresh.interval.ms` */
+  readonly regexRefreshIntervalMs: number;
+}
+
+export const DEFAULT_CONSUMER_GROUP_CONFIG: ConsumerGroupConfig = {
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 5_000,
+  assignmentIntervalMs: 1_000,
+  maxSize: 10_000,
+  assignors: ["uniform", "range"],
+  migrationPolicy: "bidirectional",
+  regexRefreshIntervalMs: 600_000,
+};
+
 /** What can be set about classic groups, under Kafka's names in lower camel, and the limits on what clients may keep here. */
 export interface GroupConfig {
   /** `group.min.session.timeout.ms` */
@@ -18,6 +49,7 @@ export interface GroupConfig {
   readonly offsetsRetentionMs: number;
   /** `offsets.retention.check.interval.ms` */
   readonly offsetsRetentionCheckIntervalMs: number;
+  readonly consumer: ConsumerGroupConfig;
 }
 
 export const DEFAULT_GROUP_CONFIG: GroupConfig = {
@@ -28,6 +60,7 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
   offsetMetadataMaxBytes: 4_096,
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,
+  consumer: DEFAULT_CONSUMER_GROUP_CONFIG,
 };
 
 /** How long a member that is new may stay parked in a join: it can't send heartbeats yet, so only this finds out that it is gone. */
@@ -41,6 +74,12 @@ export const MAX_PROTOCOLS_PER_MEMBER = 100;
 
 /** The metadata of all protocols of one member together. A group whose metadata doesn't fit into a record can't become stable anyway. */
 export const MAX_MEMBER_METADATA_BYTES = 1024 * 1024;
+
+/**
+ * What a member of a consumer group may say about itself, counted as it is held in memory: its record must fit into a batch of
+ * `__consumer_offsets`. More gets INVALID_REQUEST.
+ */
+export const MAX_SUBSCRIPTION_BYTES = 600_000;
 
 /** What the members of all groups of a broker may hold together; a join beyond it gets GROUP_MAX_SIZE_REACHED. */
 export const MAX_MEMBER_BYTES = 16 * 1024 * 1024;
@@ -71,12 +110,6 @@ export const MAX_PENDING_MEMBERS_PER_GROUP = 1_000;
 
 /** The same for all groups of a broker together. */
 export const MAX_PENDING_MEMBERS = 10_000;
-
-/** A log of this many records is rewritten when it is also `REWRITE_GROWTH` times as long as what lives in it. */
-export const REWRITE_MIN_RECORDS = 50_000;
-
-/** How many times the live state a log may hold before it is rewritten. */
-export const REWRITE_GROWTH = 4;
 
 /** Member ids, instance ids, protocol names and the like are stored as strings with an int16 length. */
 export const MAX_NAME_LENGTH = 10_000;

@@ -1,9 +1,10 @@
 import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
-import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import type { CoordinatorRecord, TransactionalProducer } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import type { ClassicGroup } from "./classic/group.ts";
+import type { Group, GroupProtocol, PartitionAdmission } from "./group.ts";
 import { OFFSET_OVERHEAD_BYTES, OFFSET_TOPIC_OVERHEAD_BYTES } from "./limits.ts";
 import { OffsetBudget } from "./offset-budget.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import { type OffsetPosition, offsetRecord, offsetTombstone } from "./stored.ts";
 import type { Turn } from "./turn.ts";
 
@@ -55,6 +56,8 @@ export interface TopicDirectory {
 }
 
 export interface FetchedOffset {
+  /** UNSTABLE_OFFSET_COMMIT while a transaction is open, if that was asked. */
+  readonly errorCode: ErrorCode;
   readonly partitionIndex: number;
   readonly offset: number;
   readonly leaderEpoch: number;
@@ -67,15 +70,20 @@ export interface FetchedTopic {
   readonly partitions: readonly FetchedOffset[];
 }
 
-const NO_OFFSET = { offset: -1, leaderEpoch: -1, metadata: "" };
+const NO_OFFSET = { errorCode: ErrorCode.NONE, offset: -1, leaderEpoch: -1, metadata: "" };
 
 type ByPartition = Map<number, CommittedOffset>;
 type ByTopic = Map<string, ByPartition>;
 
-/** All offsets committed by the groups of one coordinator. It changes only by `apply`, which is what a replayed record does. */
+/**
+ * All offsets committed by the groups of one coordinator. It changes only by `apply`, `applyPending` and `endTransaction`, which is what
+ * replayed records and markers do.
+ */
 export class CommittedOffsets {
   private readonly byGroup = new Map<string, ByTopic>();
   private readonly budget: OffsetBudget;
+  /** What transactions that are still open have committed. */
+  private readonly pending = new PendingOffsets();
   private count = 0;
   private heldBytes = 0;
 
@@ -103,8 +111,54 @@ export class CommittedOffsets {
     this.hold(-this.heldBytes);
   }
 
-  /** Null forgets the offset. */
+  /** Null forgets the offset, and what open transactions have committed for the partition. */
   apply(position: OffsetPosition, committed: CommittedOffset | null): void {
+    if (committed !== null) this.pending.supersede(position);
+    else this.pending.forget(position, (one) => this.hold(-pendingBytes(position, one)));
+    this.place(position, committed);
+  }
+
+  /** An offset that counts once the producer's transaction is committed. */
+  applyPending(producerId: number, position: OffsetPosition, committed: CommittedOffset): void {
+    const former = this.pending.get(producerId, position);
+    if (former !== undefined) this.hold(-pendingBytes(position, former));
+    this.hold(pendingBytes(position, committed));
+    this.pending.add(producerId, position, committed);
+  }
+
+  endTransaction(producerId: number, isCommitted: boolean): void {
+    const { all, counting } = this.pending.end(producerId);
+    for (const { position, committed } of all) this.hold(-pendingBytes(position, committed));
+    if (!isCommitted) return;
+    for (const pending of counting) {
+      this.pending.supersedeBefore(pending);
+      this.place(pending.position, pending.committed);
+    }
+  }
+
+  /** Whether the budget has room for an offset of a transaction. */
+  hasRoomForPending(position: OffsetPosition, committed: CommittedOffset): boolean {
+    return this.budget.hasRoomFor(pendingBytes(position, committed));
+  }
+
+  get hasOpenTransactions(): boolean {
+    return this.pending.hasAny;
+  }
+
+  /** Whether the group has committed anything, in open transactions as well. */
+  hasGroup(groupId: string): boolean {
+    return this.byGroup.has(groupId) || this.pending.hasGroup(groupId);
+  }
+
+  isOpen(position: OffsetPosition): boolean {
+    return this.pending.isOpen(position);
+  }
+
+  has(position: OffsetPosition): boolean {
+    return this.get(position) !== undefined || this.pending.isOpen(position);
+  }
+
+  private place(position: OffsetPosition, committed: CommittedOffset | null): void {
     this.hold(this.addedBytes(position, committed));
     const { groupId, topic, partitionIndex } = position;
     const topics = this.byGroup.get(groupId) ?? new Map<string, ByPartition>();
@@ -143,20 +197,39 @@ export class CommittedOffsets {
     for (const groupId of this.byGroup.keys()) yield* this.ofGroup(groupId);
   }
 
+  /** Also the partitions for which only open transactions have committed offsets; some of these may come more than once. */
+  *allAndPending(): Generator<[OffsetPosition, CommittedOffset], undefined> {
+    yield* this.all();
+    for (const entry of this.pending.positions()) if (this.get(entry[0]) === undefined) yield entry;
+  }
+
+  /** The partitions for which the group has committed anything, in open transactions as well; each once. */
+  positionsOf(groupId: string): OffsetPosition[] {
+    const positions = [...this.ofGroup(groupId)].map(([position]) => position);
+    for (const position of this.pending.positionsOf(groupId)) {
+      if (this.get(position) === undefined) positions.push(position);
+    }
+    return positions;
+  }
+
   *ofGroup(groupId: string): Generator<[OffsetPosition, CommittedOffset], undefined> {
     for (const [topic, partitions] of this.byGroup.get(groupId) ?? []) {
       for (const [partitionIndex, committed] of partitions) yield [{ groupId, topic, partitionIndex }, committed];
     }
   }
 
-  fetch(groupId: string, topics: readonly TopicToFetch[]): FetchedTopic[] {
+  /** With `requireStable`, a partition for which a transaction is open gets UNSTABLE_OFFSET_COMMIT. */
+  fetch(groupId: string, topics: readonly TopicToFetch[], requireStable = false): FetchedTopic[] {
     const known = this.byGroup.get(groupId);
+    const isUnstable = this.instability(groupId, requireStable);
     return topics.map(({ topic, topicId, partitionIndexes }) => {
       const partitions = known?.get(topic);
       return {
         topic,
         topicId,
-        partitions: partitionIndexes.map((index) => fetched(index, partitions?.get(index), topicId)),
+        partitions: partitionIndexes.map((index) =>
+          isUnstable(topic, index) ? unstable(index) : fetched(index, partitions?.get(index), topicId),
+        ),
       };
     });
   }
@@ -165,17 +238,30 @@ export class CommittedOffsets {
    * By topic and partition, so that the answer doesn't depend on the order of the commits. What was committed for another topic of the same
    * name isn't there.
    */
-  fetchAll(groupId: string, directory: TopicDirectory): FetchedTopic[] {
+  fetchAll(groupId: string, directory: TopicDirectory, requireStable = false): FetchedTopic[] {
+    const isUnstable = this.instability(groupId, requireStable);
     const topics = [...(this.byGroup.get(groupId) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1));
     return topics
-      .map(([topic, partitions]) => {
+      .map(([topic, committedOnes]) => {
         const topicId = directory.topicId(topic) ?? ZERO_UUID;
-        const own = [...partitions].filter(([, committed]) => !isOfAnotherTopic(committed, topicId));
+        const own = [...committedOnes].filter(([, committed]) => !isOfAnotherTopic(committed, topicId));
         own.sort(([one], [other]) => one - other);
-        return { topic, topicId, partitions: own.map(([index, committed]) => fetched(index, committed, topicId)) };
+        const partitions = own.map(([index, committed]) =>
+          isUnstable(topic, index) ? unstable(index) : fetched(index, committed, topicId),
+        );
+        return { topic, topicId, partitions };
       })
       .filter(({ partitions }) => partitions.length > 0);
   }
+
+  private instability(groupId: string, requireStable: boolean): (topic: string, partitionIndex: number) => boolean {
+    if (!requireStable || !this.pending.hasGroup(groupId)) return () => false;
+    return (topic, partitionIndex) => this.pending.isOpen({ groupId, topic, partitionIndex });
+  }
+}
+
+function pendingBytes(position: OffsetPosition, committed: CommittedOffset): number {
+  return bytesOf(committed) + topicBytes(position);
 }
 
 /** A string may take two bytes per UTF-16 unit. */
@@ -190,7 +276,11 @@ function topicBytes({ groupId, topic }: OffsetPosition): number {
 function fetched(partitionIndex: number, committed: CommittedOffset | undefined, topicId: Uuid): FetchedOffset {
   if (committed === undefined || isOfAnotherTopic(committed, topicId)) return { partitionIndex, ...NO_OFFSET };
   const { offset, leaderEpoch, metadata } = committed;
-  return { partitionIndex, offset, leaderEpoch, metadata };
+  return { errorCode: ErrorCode.NONE, partitionIndex, offset, leaderEpoch, metadata };
+}
+
+function unstable(partitionIndex: number): FetchedOffset {
+  return { ...NO_OFFSET, partitionIndex, errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT };
 }
 
 function isOfAnotherTopic(committed: CommittedOffset, topicId: Uuid): boolean {
@@ -202,32 +292,46 @@ export interface CommitCommand {
   readonly topics: readonly TopicToCommit[];
   /** -1 = as long as the broker keeps offsets. */
   readonly retentionTimeMs: number;
+  /** Whose transaction it is part of, if it is. */
+  readonly producer?: TransactionalProducer;
 }
 
 /**
- * The group has already agreed to the commit; what is left to object to is the size of a partition's metadata, and that the broker holds too
- * much for one more: both leave what was committed for the partition before.
+ * The group has already agreed to the commit as a whole; `admits` decides for each partition, and one that it refuses takes the whole commit
+ * with it, as in Kafka. What is left to object to is the size of a partition's metadata, and that the broker holds too much for one more:
+ * both leave what was committed for the partition before. With a producer the offsets count once its transaction is committed.
  */
-export function commitOffsets(offsets: CommittedOffsets, command: CommitCommand, turn: Turn): CommitOutcome {
-  const { groupId, retentionTimeMs } = command;
-  const expireTimestampMs = retentionTimeMs === -1 ? null : turn.nowMs + retentionTimeMs;
+export function commitOffsets(
+  offsets: CommittedOffsets,
+  command: CommitCommand,
+  admits: PartitionAdmission | null,
+  turn: Turn,
+): CommitOutcome | ErrorCode {
+  const { groupId, retentionTimeMs, producer } = command;
+  const { nowMs, config } = turn;
+  const isTooLong = (metadata: string | null) => metadata !== null && metadata.length > config.offsetMetadataMaxBytes;
+  for (const { topic, topicId, partitions } of admits === null ? [] : command.topics) {
+    for (const { partitionIndex, metadata } of partitions) {
+      const errorCode = isTooLong(metadata) ? ErrorCode.NONE : admits?.(topicId, topic, partitionIndex);
+      if (errorCode !== undefined && errorCode !== ErrorCode.NONE) return errorCode;
+    }
+  }
+  const expireTimestampMs = retentionTimeMs === -1 ? null : nowMs + retentionTimeMs;
+  turn.producer = producer;
   return command.topics.map(({ topic, topicId, partitions }) =>
     partitions.map(({ partitionIndex, offset, leaderEpoch, metadata }) => {
-      if (metadata !== null && metadata.length > turn.config.offsetMetadataMaxBytes) {
-        return { partitionIndex, errorCode: ErrorCode.OFFSET_METADATA_TOO_LARGE };
-      }
+      if (isTooLong(metadata)) return { partitionIndex, errorCode: ErrorCode.OFFSET_METADATA_TOO_LARGE };
       const position = { groupId, topic, partitionIndex };
-      const committed = {
-        offset,
-        leaderEpoch,
-        metadata: metadata ?? "",
-        commitTimestampMs: turn.nowMs,
-        expireTimestampMs,
-        topicId,
-      };
-      if (!offsets.hasRoomFor(position, committed)) return { partitionIndex, errorCode: ErrorCode.POLICY_VIOLATION };
+      const whenMs = { commitTimestampMs: nowMs, expireTimestampMs };
+      const committed = { offset, leaderEpoch, metadata: metadata ?? "", ...whenMs, topicId };
+      const hasRoom =
+        producer === undefined
+          ? offsets.hasRoomFor(position, committed)
+          : offsets.hasRoomForPending(position, committed);
+      if (!hasRoom) return { partitionIndex, errorCode: ErrorCode.POLICY_VIOLATION };
       turn.records.push(offsetRecord(position, committed));
-      offsets.apply(position, committed);
+      if (producer === undefined) offsets.apply(position, committed);
+      else offsets.applyPending(producer.producerId, position, committed);
       return { partitionIndex, errorCode: ErrorCode.NONE };
     }),
   );
@@ -239,7 +343,7 @@ export function commitOffsets(offsets: CommittedOffsets, command: CommitCommand,
  */
 export function offsetsOfDeletedTopics(offsets: CommittedOffsets, directory: TopicDirectory): OffsetPosition[] {
   const gone: OffsetPosition[] = [];
-  for (const [position, { topicId }] of offsets.all()) {
+  for (const [position, { topicId }] of offsets.allAndPending()) {
     const isThere =
       topicId === ZERO_UUID
         ? directory.topicId(position.topic) !== undefined
@@ -255,22 +359,19 @@ export function forgetOffsets(offsets: CommittedOffsets, positions: readonly Off
   return positions.map(offsetTombstone);
 }
 
-/**
- * The offsets of a group whose time is over (KIP-211): those of an empty group count from the moment when it became empty, those of a
- * standalone consumer from their commit, and in a live group of consumers only topics that nobody subscribes to any more expire. All other
- * live groups keep theirs.
- */
-export function expiredOffsets(offsets: CommittedOffsets, group: ClassicGroup, turn: Turn): OffsetPosition[] {
-  const isStandalone = group.protocolType === null;
-  const isEmpty = group.state === "Empty";
-  const isKnown = group.state === "Stable" && group.usesConsumerProtocol && group.subscribedTopics !== null;
-  if (!isStandalone && !isEmpty && !isKnown) return [];
-
+/** The offsets of a group whose time is over (KIP-211). `protocol` is the group's own. */
+export function expiredOffsets(
+  offsets: CommittedOffsets,
+  group: Group,
+  protocol: GroupProtocol,
+  turn: Turn,
+): OffsetPosition[] {
+  const expiry = protocol.offsetExpiry(group);
+  if (expiry === null) return [];
   const expired: OffsetPosition[] = [];
   for (const [position, committed] of offsets.ofGroup(group.groupId)) {
-    if (isKnown && group.subscribedTopics?.has(position.topic)) continue;
-    const isSinceEmpty = !isStandalone && isEmpty && group.stateTimestampMs !== -1;
-    const sinceMs = isSinceEmpty ? group.stateTimestampMs : committed.commitTimestampMs;
+    if (protocol.isSubscribedTo(group, position.topic) || offsets.isOpen(position)) continue;
+    const sinceMs = expiry.sinceMs ?? committed.commitTimestampMs;
     const deadlineMs = committed.expireTimestampMs ?? sinceMs + turn.config.offsetsRetentionMs;
     if (turn.nowMs >= deadlineMs) expired.push(position);
   }

@@ -2,13 +2,7 @@ import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { GroupMetadataKey, GroupMetadataValue } from "#protocol/stored/group-metadata.ts";
 import { OffsetCommitKey, OffsetCommitValue } from "#protocol/stored/offset-commit.ts";
-import {
-  decodeStoredKey,
-  decodeStoredValue,
-  encodeStoredKey,
-  encodeStoredValue,
-  storedKind,
-} from "#protocol/stored/record.ts";
+import { decodeStoredKey, decodeStoredValue, encodeStoredKey, encodeStoredValue } from "#protocol/stored/record.ts";
 import type { ClassicGroup } from "./classic/group.ts";
 import { metadataOf } from "./classic/group.ts";
 import { MAX_GROUP_RECORD_BYTES } from "./limits.ts";
@@ -27,12 +21,6 @@ export interface OffsetPosition {
   readonly topic: string;
   readonly partitionIndex: number;
 }
-
-/** What a stored record says; `unknown` is a kind that other group protocols write. */
-export type StoredChange =
-  | { readonly kind: "offset"; readonly position: OffsetPosition; readonly committed: CommittedOffset | null }
-  | { readonly kind: "group"; readonly groupId: string; readonly value: GroupMetadataValue | null }
-  | { readonly kind: "unknown" };
 
 export function offsetRecord(position: OffsetPosition, committed: CommittedOffset): CoordinatorRecord {
   const version = committed.expireTimestampMs === null ? OFFSET_COMMIT_VERSION : OFFSET_COMMIT_WITH_EXPIRY_VERSION;
@@ -110,20 +98,14 @@ function groupKey(groupId: string): Uint8Array {
   return encodeStoredKey(GroupMetadataKey, { group: groupId });
 }
 
-/** Reads a record of the log. Bytes that are no such record throw `MalformedMessageError`: the log is damaged. */
-export function readRecord(record: CoordinatorRecord): StoredChange {
-  const kind = storedKind(record.key);
-  if (kind === OffsetCommitKey.apiKey) {
-    const key = decodeStoredKey(OffsetCommitKey, record.key);
-    const position = { groupId: key.group, topic: key.topic, partitionIndex: key.partition };
-    return { kind: "offset", position, committed: record.value === null ? null : committedOffset(record.value) };
-  }
-  if (kind === GroupMetadataKey.apiKey) {
-    const { group } = decodeStoredKey(GroupMetadataKey, record.key);
-    const value = record.value === null ? null : decodeStoredValue(GroupMetadataValue, record.value);
-    return { kind: "group", groupId: group, value };
-  }
-  return { kind: "unknown" };
+/** Reads the record of a committed offset. Bytes that are no such record throw `MalformedMessageError`: the log is damaged. */
+export function readOffset(record: CoordinatorRecord): {
+  readonly position: OffsetPosition;
+  readonly committed: CommittedOffset | null;
+} {
+  const key = decodeStoredKey(OffsetCommitKey, record.key);
+  const position = { groupId: key.group, topic: key.topic, partitionIndex: key.partition };
+  return { position, committed: record.value === null ? null : committedOffset(record.value) };
 }
 
 function committedOffset(bytes: Uint8Array): CommittedOffset {

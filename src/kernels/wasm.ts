@@ -1,25 +1,24 @@
 /** The twin over `build/kernels.wasm`, compiled from `assembly/`. What does not fit its memory goes to the plain twin. */
-import { Arena, type WasmMemory } from "./arena.ts";
-import type { BatchDraft, BatchScan, Decoded, DecodeFailure, Kernels, RecordScan, ScanFault } from "./kernels.ts";
+import { Arena } from "./arena.ts";
+import type {
+  BatchDraft,
+  BatchScan,
+  Decoded,
+  DecodeFailure,
+  IndexedChunk,
+  Kernels,
+  RecordScan,
+  Repacked,
+  Repacking,
+  ScanFault,
+  SegmentFault,
+  SegmentWalk,
+} from "./kernels.ts";
+import { writeStamps } from "./reference/batch-seal.ts";
+import { maxEntries, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES } from "./reference/segment-index.ts";
 import { referenceKernels } from "./reference.ts";
-
-/** The exports of the module: pointers and lengths in, numbers out (assembly/index.ts). */
-interface Exports {
-  readonly memory: WasmMemory;
-  arenaStart(): number;
-  crc32c(seed: number, from: number, length: number): number;
-  crc32cSpending(seed: number, from: number, length: number): number;
-  packBatch(batch: number, size: number, codec: number, to: number): number;
-  xxhash32(from: number, length: number, seed: number): number;
-  lz4Compress(from: number, length: number, to: number): number;
-  lz4Measure(from: number, length: number, maxBytes: number): number;
-  lz4Decompress(from: number, to: number, room: number, maxBytes: number): number;
-  snappyCompress(from: number, length: number, to: number): number;
-  snappyMeasure(from: number, length: number, maxBytes: number): number;
-  snappyDecompress(from: number, length: number, to: number, total: number): number;
-  scanBatch(batch: number, size: number, out: number): number;
-  scanRecords(from: number, length: number, recordCount: number, baseTimestamp: number, out: number): number;
-}
+import { loadWalk, storeWalk, WALK_BYTES } from "./walk-fields.ts";
+import { type Exports, lz4Bound, snappyBound } from "./wasm-exports.ts";
 
 // The core has no DOM or Node types; this is all it needs of the engine.
 declare const WebAssembly: { readonly Instance: new (module: object) => { readonly exports: unknown } };
@@ -30,6 +29,9 @@ const BATCH_HEADER_BYTES = 61;
 const LENGTH_AT = 8;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
+const BASE_TIMESTAMP_AT = 27;
+const RECORD_COUNT_AT = 57;
+const CODEC_MASK = 7;
 /** What stands before the bytes that a batch's length counts. */
 const OVERHEAD_BYTES = 12;
 const LZ4_CODEC = 3;
@@ -80,6 +82,11 @@ class WasmKernels implements Kernels {
       this.arena.release(mark);
     }
     return crc;
+  }
+
+  // 22 bytes and some 20 products of two words: there is nothing for WASM to win.
+  crc32cPatched(crc: number, difference: Uint8Array, bytesBehind: number): number {
+    return referenceKernels.crc32cPatched(crc, difference, bytesBehind);
   }
 
   xxhash32(bytes: Uint8Array, seed = 0): number {
@@ -151,25 +158,30 @@ class WasmKernels implements Kernels {
   }
 
   sealBatch(draft: BatchDraft): Uint8Array {
-    const { packing, roomBytes } = draft;
-    const packedBytes = packing === "lz4" ? lz4Bound(roomBytes) : packing === "snappy" ? snappyBound(roomBytes) : 0;
-    if (!this.arena.hasRoom(roomBytes + packedBytes)) return referenceKernels.sealBatch(draft);
+    const packedBytes = packedBound(draft.packing, draft.roomBytes);
+    if (!this.arena.hasRoom(draft.roomBytes + packedBytes)) return referenceKernels.sealBatch(draft);
     const mark = this.arena.mark();
     try {
-      const batch = this.arena.take(roomBytes);
+      const batch = this.arena.take(draft.roomBytes);
       // What is taken before anything is written stays where it is: growth would detach the view that `write` has.
       const packed = this.arena.take(packedBytes);
       const end = draft.write(this.arena.bytes, batch);
-      if (end > batch + roomBytes) throw new Error("a batch is larger than the room that its draft asked for");
-      if (typeof packing === "function")
-        return this.sealPacked(batch, packing(this.arena.bytes.subarray(batch + BATCH_HEADER_BYTES, end)));
-      if (packing === "none") return this.sealPlain(batch, end);
-      const codec = packing === "lz4" ? LZ4_CODEC : SNAPPY_CODEC;
-      const length = this.wasm.packBatch(batch, end - batch, codec, packed);
-      return this.arena.bytes.slice(packed, packed + length);
+      if (end > batch + draft.roomBytes) throw new Error("a batch is larger than the room that its draft asked for");
+      return this.seal(batch, end, draft.packing, packed);
     } finally {
       this.arena.release(mark);
     }
+  }
+
+  /** Finishes the batch from `batch` to `end`, whose packed form has room at `packed`. */
+  private seal(batch: number, end: number, packing: BatchDraft["packing"], packed: number): Uint8Array {
+    if (typeof packing === "function") {
+      return this.sealPacked(batch, packing(this.arena.bytes.subarray(batch + BATCH_HEADER_BYTES, end)));
+    }
+    if (packing === "none") return this.sealPlain(batch, end);
+    const codec = packing === "lz4" ? LZ4_CODEC : SNAPPY_CODEC;
+    const length = this.wasm.packBatch(batch, end - batch, codec, packed);
+    return this.arena.bytes.slice(packed, packed + length);
   }
 
   /** The batch from `batch` to `end`. It is copied out first, so that the kernel may overwrite it, which is the faster way. */
@@ -195,6 +207,69 @@ class WasmKernels implements Kernels {
     });
   }
 
+  repackBatch(batch: Uint8Array, how: Repacking): Repacked {
+    const mark = this.arena.mark();
+    try {
+      return this.repack(batch, how) ?? referenceKernels.repackBatch(batch, how);
+    } finally {
+      this.arena.release(mark);
+    }
+  }
+
+  /** Null when memory hasn't enough room. Between the codecs the records stay where the first has put them, behind the header. */
+  private repack(batch: Uint8Array, how: Repacking): Repacked | null {
+    const plain = how.opened === null ? this.open(batch, how.maxBytes) : this.putOpened(batch, how.opened);
+    if (plain === null) return null;
+    if (plain.length < 0) return { ok: false, reason: reasonOf(plain.length) };
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+    const baseTimestamp = Number(view.getBigInt64(BASE_TIMESTAMP_AT));
+    const recordCount = view.getInt32(RECORD_COUNT_AT);
+    const out = this.arena.take(SCAN_RESULT_BYTES);
+    const records = plain.at + BATCH_HEADER_BYTES;
+    const fault = this.wasm.scanRecords(records, plain.length, recordCount, baseTimestamp, out);
+    const scan = this.readScan(out, fault);
+    const maxTimestamp = fault === 0 ? how.stamp(scan) : null;
+    if (maxTimestamp === null) return { ok: true, scan, bytes: null };
+    const packedBytes = packedBound(how.packing, BATCH_HEADER_BYTES + plain.length);
+    if (!this.arena.hasRoom(packedBytes)) return null;
+    const packed = this.arena.take(packedBytes);
+    writeStamps(this.arena.bytes, plain.at, how.attributes, maxTimestamp);
+    return { ok: true, scan, bytes: this.seal(plain.at, records + plain.length, how.packing, packed) };
+  }
+
+  /** The batch with its records opened: where it is, and how long they are, or why they can't be opened. */
+  private open(batch: Uint8Array, maxBytes: number): PlainBatch | null {
+    const codec = batch[ATTRIBUTES_AT + 1] & CODEC_MASK;
+    if (!this.arena.hasRoom(batch.length)) return null;
+    const from = this.arena.put(batch);
+    const length = batch.length - BATCH_HEADER_BYTES;
+    if (codec === 0) return { at: from, length };
+    const limit = Math.min(maxBytes, MAX_INT32);
+    const packed = from + BATCH_HEADER_BYTES;
+    const room =
+      codec === LZ4_CODEC
+        ? this.wasm.lz4Measure(packed, length, limit)
+        : this.wasm.snappyMeasure(packed, length, limit);
+    if (room < 0) return { at: 0, length: room };
+    if (!this.arena.hasRoom(BATCH_HEADER_BYTES + room)) return null;
+    const at = this.arena.take(BATCH_HEADER_BYTES + room);
+    this.arena.bytes.copyWithin(at, from, packed);
+    const to = at + BATCH_HEADER_BYTES;
+    const opened =
+      codec === LZ4_CODEC
+        ? this.wasm.lz4Decompress(packed, to, room, limit)
+        : this.wasm.snappyDecompress(packed, length, to, room);
+    return { at, length: opened };
+  }
+
+  private putOpened(batch: Uint8Array, records: Uint8Array): PlainBatch | null {
+    if (!this.arena.hasRoom(BATCH_HEADER_BYTES + records.length)) return null;
+    const at = this.arena.take(BATCH_HEADER_BYTES + records.length);
+    this.arena.bytes.set(batch.subarray(0, BATCH_HEADER_BYTES), at);
+    this.arena.bytes.set(records, at + BATCH_HEADER_BYTES);
+    return { at, length: records.length };
+  }
+
   scanRecords(records: Uint8Array, recordCount: number, baseTimestamp: number): RecordScan {
     if (!this.arena.hasRoom(records.length)) {
       return referenceKernels.scanRecords(records, recordCount, baseTimestamp);
@@ -206,6 +281,40 @@ class WasmKernels implements Kernels {
     const scan = this.readScan(out, fault);
     this.arena.release(mark);
     return scan;
+  }
+
+  indexBatches(walk: SegmentWalk, chunk: Uint8Array): IndexedChunk {
+    // Without CRCs a walk reads a few bytes of each batch, which takes less than copying them all.
+    if (!walk.verifies) return referenceKernels.indexBatches(walk, chunk);
+    const most = maxEntries(walk, chunk.length);
+    if (!this.arena.hasRoom(WALK_BYTES + chunk.length + most * (OFFSET_ENTRY_BYTES + TIME_ENTRY_BYTES))) {
+      return referenceKernels.indexBatches(walk, chunk);
+    }
+    const mark = this.arena.mark();
+    const fields = this.arena.take(WALK_BYTES);
+    const offsets = this.arena.take(most * OFFSET_ENTRY_BYTES);
+    const times = this.arena.take(most * TIME_ENTRY_BYTES);
+    const from = this.arena.put(chunk);
+    storeWalk(walk, this.arena.doubles, fields / 8);
+    const fault = this.wasm.indexBatches(fields, from, chunk.length, offsets, times);
+    const made = loadWalk(walk, this.arena.doubles, fields / 8);
+    const { bytes } = this.arena;
+    this.arena.release(mark);
+    return {
+      fault: fault as SegmentFault,
+      consumedBytes: made.consumedBytes,
+      offsetEntries: bytes.slice(offsets, made.offsetEntriesEnd),
+      timeEntries: bytes.slice(times, made.timeEntriesEnd),
+    };
+  }
+
+  // An index rests in JavaScript's memory, and bringing it here costs more than searching it there.
+  searchOffsetIndex(index: Uint8Array, relativeOffset: number): number {
+    return referenceKernels.searchOffsetIndex(index, relativeOffset);
+  }
+
+  searchTimeIndex(index: Uint8Array, timestampMs: number): number {
+    return referenceKernels.searchTimeIndex(index, timestampMs);
   }
 
   private readScan(out: number, fault: number): RecordScan {
@@ -227,20 +336,24 @@ class WasmKernels implements Kernels {
 
   private fail(mark: number, code: number): Decoded {
     this.arena.release(mark);
-    const reason = FAILURES[code];
-    if (reason === undefined) throw new Error(`a kernel returned ${code}`);
-    return { ok: false, reason };
+    return { ok: false, reason: reasonOf(code) };
   }
 }
 
-/** The worst case of a block, a length field for each, the frame's header and end mark. */
-function lz4Bound(length: number): number {
-  return length + Math.ceil(length / 255) + Math.ceil(length / 65536) * 20 + 11;
+/** A batch in linear memory whose records are not packed; a negative length is a failure. */
+interface PlainBatch {
+  readonly at: number;
+  readonly length: number;
 }
 
-/** Snappy's own bound for each block, a length field for each, and the framing's header. */
-function snappyBound(length: number): number {
-  return length + Math.ceil(length / 6) + Math.ceil(length / 65536) * 40 + 16;
+function reasonOf(code: number): DecodeFailure {
+  const reason = FAILURES[code];
+  if (reason === undefined) throw new Error(`a kernel returned ${code}`);
+  return reason;
+}
+
+function packedBound(packing: BatchDraft["packing"], length: number): number {
+  return packing === "lz4" ? lz4Bound(length) : packing === "snappy" ? snappyBound(length) : 0;
 }
 
 function writeInt32(bytes: Uint8Array, at: number, value: number): void {

@@ -1,19 +1,16 @@
-import { ErrorCode } from "#protocol/errors.ts";
-import {
-  type BatchHeader,
-  isTransactional,
-  readBatchHeader,
-  stampMaxTimestamp,
-  type TimestampType,
-} from "#records/batch.ts";
-import type { Compression } from "#records/compression.ts";
+import type { ErrorCode } from "#protocol/errors.ts";
+import { type BatchHeader, isControl, readBatchHeader, stampMaxTimestamp, type TimestampType } from "#records/batch.ts";
+import { type Compression, codecOfTopic } from "#records/compression.ts";
+import { type EndMarker, readMarker } from "#records/control-record.ts";
 import type { RecordError } from "#records/record-errors.ts";
 import { validateBatch } from "#records/validate.ts";
 import { MAX_BATCH_BYTES } from "./limits.ts";
 import type { ProducedBatch, ProducerState } from "./producer-state.ts";
+import type { SegmentConfig } from "./segments.ts";
+import type { VerificationGuard } from "./transaction-verification.ts";
 
 /** The configs of a topic that decide about an append, by Kafka's names. */
-export interface AppendConfig {
+export interface AppendConfig extends SegmentConfig {
   /** `max.message.bytes`; beyond MAX_BATCH_BYTES it has no effect. */
   readonly maxMessageBytes: number;
   /** `message.timestamp.type` */
@@ -24,6 +21,12 @@ export interface AppendConfig {
   readonly timestampAfterMaxMs: number;
   /** Whether `cleanup.policy` has `compact`: then every record needs a key. */
   readonly compacted: boolean;
+  /** `compression.type`; without, batches keep the codec of their producer. */
+  readonly compressionType?: string;
+  /** `producer.id.expiration.ms`; without, PRODUCER_ID_EXPIRATION_MS. */
+  readonly producerIdExpirationMs?: number;
+  /** `transaction.partition.verification.enable`; without, nothing is verified. */
+  readonly verifiesTransactions?: boolean;
 }
 
 export interface AppendOptions {
@@ -34,6 +37,10 @@ export interface AppendOptions {
   readonly origin: "client" | "coordinator";
   /** The version of the Produce request; the newest for a coordinator. */
   readonly produceVersion: number;
+  /** What `startVerification` gave before the coordinator vouched for the batch. */
+  readonly guard?: VerificationGuard | null;
+  /** For a marker: the `transaction.version` under which its transaction was ended. */
+  readonly transactionVersion?: number;
 }
 
 export interface Appended {
@@ -59,7 +66,7 @@ export type AppendOutcome = Appended | AppendRefused;
 /** A batch that may be appended, its header as it will be stored. */
 export interface AppendPlan {
   readonly kind: "append";
-  readonly batch: BatchHeader;
+  readonly batch: BatchHeader & { readonly marker: EndMarker | null };
   readonly bytes: Uint8Array;
   readonly logAppendTimeMs: number;
 }
@@ -84,7 +91,9 @@ export function decideAppend(
     timestampBeforeMaxMs: config.timestampBeforeMaxMs,
     timestampAfterMaxMs: config.timestampAfterMaxMs,
     compacted: config.compacted,
+    codec: at.origin === "coordinator" ? null : codecOfTopic(config.compressionType ?? "producer"),
     nowMs: at.nowMs,
+    byCoordinator: at.origin === "coordinator",
   });
   if (!valid.ok) {
     return {
@@ -95,26 +104,30 @@ export function decideAppend(
     };
   }
   const { header, maxTimestampMs, stamp } = valid;
-  if (isTransactional(header.attributes)) {
-    return refuse(ErrorCode.INVALID_TXN_STATE, "Transactions are not supported yet.");
-  }
   const batch = {
     ...header,
     baseOffset: at.logEndOffset,
     partitionLeaderEpoch: at.leaderEpoch,
     maxTimestamp: maxTimestampMs,
+    marker: isControl(header.attributes) ? readMarker(records, 0) : null,
   };
   if (header.producerId >= 0) {
-    const sequence = producers.check(batch, at.origin === "client");
+    const sequence = producers.check(batch, {
+      isClient: at.origin === "client",
+      verifies: config.verifiesTransactions ?? false,
+      guard: at.guard,
+      transactionVersion: at.transactionVersion,
+    });
     if (sequence.kind === "duplicate") return sequence;
     if (sequence.kind === "refused") return refuse(sequence.errorCode, sequence.errorMessage);
   }
-  if (stamp !== null) stampMaxTimestamp(compression.kernels, records, 0, stamp);
-  const { attributes } = stamp === null ? header : readBatchHeader(records, 0);
+  const bytes = valid.repacked ?? records;
+  if (stamp !== null) stampMaxTimestamp(compression.kernels, bytes, 0, stamp);
+  const { attributes } = stamp === null ? header : readBatchHeader(bytes, 0);
   return {
     kind: "append",
     batch: { ...batch, attributes },
-    bytes: records.length === valid.sizeInBytes ? records : records.subarray(0, valid.sizeInBytes),
+    bytes: bytes.length === valid.sizeInBytes ? bytes : bytes.subarray(0, valid.sizeInBytes),
     logAppendTimeMs: config.timestampType === "LogAppendTime" ? maxTimestampMs : -1,
   };
 }

@@ -1,4 +1,5 @@
 import type { BatchHeader } from "#records/batch.ts";
+import type { EndMarker } from "#records/control-record.ts";
 
 /*
  * One entry of 48 bytes for each batch of a row, little-endian, so that replay and search read no batches:
@@ -9,13 +10,19 @@ import type { BatchHeader } from "#records/batch.ts";
  *   16  int32    lastOffsetDelta       42  uint16   attributes
  *   20  int32    partitionLeaderEpoch  44  int32    baseSequence
  *
- * The size of a batch that continues in the next rows goes beyond the bytes of its first row.
+ * The size of a batch that continues in the next rows goes beyond the bytes of its first row. Of a control batch, which has no sequence, the
+ * last field holds the epoch of the coordinator, and two spare bits of the attributes say what its marker says.
  */
-const ENTRY_BYTES = 48;
+export const ENTRY_BYTES = 48;
 const FIRST_ENTRIES = 4;
+const MARKER_BIT = 0x8000;
+const COMMIT_BIT = 0x4000;
+const NO_SEQUENCE = -1;
 
-/** What an entry keeps of a batch's header. */
-export type IndexedBatch = Pick<
+/** What an entry keeps of a batch's header, and of the record of a control batch (`readMarker`). */
+export type IndexedBatch = HeaderFields & { readonly marker?: EndMarker | null };
+
+type HeaderFields = Pick<
   BatchHeader,
   | "baseOffset"
   | "sizeInBytes"
@@ -65,8 +72,8 @@ export class BatchIndex {
     view.setFloat64(at + 24, batch.maxTimestamp, true);
     view.setFloat64(at + 32, batch.producerId, true);
     view.setInt16(at + 40, batch.producerEpoch, true);
-    view.setUint16(at + 42, batch.attributes, true);
-    view.setInt32(at + 44, batch.baseSequence, true);
+    view.setUint16(at + 42, batch.attributes | markerBits(batch.marker), true);
+    view.setInt32(at + 44, batch.marker?.coordinatorEpoch ?? batch.baseSequence, true);
     this.entries += 1;
   }
 
@@ -104,6 +111,9 @@ export class BatchIndex {
   batch(i: number): IndexedBatch {
     const at = i * ENTRY_BYTES;
     const view = this.view;
+    const flags = view.getUint16(at + 42, true);
+    const number = view.getInt32(at + 44, true);
+    const hasMarker = (flags & MARKER_BIT) !== 0;
     return {
       baseOffset: view.getFloat64(at, true),
       sizeInBytes: view.getUint32(at + 12, true),
@@ -112,8 +122,9 @@ export class BatchIndex {
       maxTimestamp: view.getFloat64(at + 24, true),
       producerId: view.getFloat64(at + 32, true),
       producerEpoch: view.getInt16(at + 40, true),
-      attributes: view.getUint16(at + 42, true),
-      baseSequence: view.getInt32(at + 44, true),
+      attributes: flags & ~(MARKER_BIT | COMMIT_BIT),
+      baseSequence: hasMarker ? NO_SEQUENCE : number,
+      marker: hasMarker ? { isCommit: (flags & COMMIT_BIT) !== 0, coordinatorEpoch: number } : null,
     };
   }
 
@@ -128,4 +139,9 @@ export class BatchIndex {
     }
     return low;
   }
+}
+
+function markerBits(marker: EndMarker | null | undefined): number {
+  if (marker === null || marker === undefined) return 0;
+  return marker.isCommit ? MARKER_BIT | COMMIT_BIT : MARKER_BIT;
 }

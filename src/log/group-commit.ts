@@ -1,4 +1,4 @@
-import type { LogCommit, LogStore } from "#ports/log-store.ts";
+import { emptyCommit, type LogCommit, type LogStore } from "#ports/log-store.ts";
 
 /** Who has something to write. */
 export interface CommitMember {
@@ -33,6 +33,11 @@ export class GroupCommit {
     this.listeners.push(listener);
   }
 
+  /** Nothing can be staged any more: the broker is about to begin anew. */
+  get hasFailed(): boolean {
+    return this.failure !== null;
+  }
+
   /** The member wants to be in the next commit, which begins after the present turn, or after the one under way. */
   stage(member: CommitMember): void {
     if (this.failure !== null) throw new Error("a commit has failed: the log must be opened anew");
@@ -63,7 +68,7 @@ export class GroupCommit {
     this.gathering = newWait();
     this.underWay = wait;
     try {
-      const commit: LogCommit = { partitions: [], rows: [], deletedRows: [], removedPartitions: [] };
+      const commit = emptyCommit();
       for (const member of members) member.stageInto(commit);
       await this.store.commit(commit);
       for (const member of members) member.committed();

@@ -5,6 +5,12 @@
 export const MAX_ROW_BYTES = 1 << 20;
 
 /**
+ * What compaction leaves may be longer than what was there: a delete horizon makes each record's timestamp some bytes longer. Where there
+ * are no rows to spare, a row's batches and their index may be so long together, which SQLite takes just so.
+ */
+export const MAX_REWRITTEN_ROW_BYTES = 1_900_000;
+
+/**
  * The largest batch that a log takes, whatever `max.message.bytes` says: it must pass through an object of 128 MB
  * several times at once (frame, staged rows, answers). A batch over MAX_ROW_BYTES lies in several rows.
  */
@@ -66,3 +72,30 @@ export const MAX_PARTITION_NUMBER = 2 ** 16 - 1;
 
 /** Rows that nobody reads any more and that one commit removes: SQLite visits every page of them. */
 export const DELETION_SLICE_ROWS = 32;
+
+/**
+ * Aborted transactions of an active segment, whose index is part of the partition's snapshot, 34 bytes each. A snapshot is one row of the
+ * store, at most 2 MB, with MAX_PRODUCERS beside them. When there are so many the segment is sealed.
+ */
+export const MAX_ABORTED_TRANSACTIONS = 8192;
+
+/** Transactions that may be open in one partition: none of their producers can be forgotten. One more has to wait. */
+export const MAX_OPEN_TRANSACTIONS = 4096;
+
+/** Producers of one partition whose first batch of a transaction waits for the coordinator. One that is forgotten is refused and tries again. */
+export const MAX_VERIFICATIONS = 4096;
+
+/** Offsets in a segment's index are int32, relative to its first; Kafka rolls before they overflow. */
+export const MAX_OFFSETS_PER_SEGMENT = 2 ** 31 - 1;
+
+/** Compaction and packing read so much of a sealed segment at once, beyond the rows that a large batch needs. */
+export const SEGMENT_SLICE_BYTES = 1 << 20;
+
+/**
+ * What a broker's store holds before segments leave it for the object store, and before it takes no more. An object's SQLite may have 10 GB in
+ * production; what lies between 9 GB and that is for coordinators, for deletions, and for what is under way.
+ */
+export const SPACE_LIMITS = { crowdedBytes: 4 * 2 ** 30, fullBytes: 9 * 2 ** 30 } as const;
+
+/** Where the store is crowded, the active segment of so many bytes or more may be sealed early to leave it. */
+export const EARLY_ROLL_MIN_BYTES = 16 << 20;

@@ -5,7 +5,6 @@ import { forEachTimestamp, type OpenedBatch, openBatch } from "#records/reader.t
 import { LOOKUP_BATCH_MAX_BYTES, LOOKUP_MAX_BYTES, LOOKUPS_MAX_BYTES } from "./limits.ts";
 import type { PartitionRows } from "./partition-rows.ts";
 import { batchBytes } from "./read.ts";
-import type { Row } from "./row.ts";
 
 /** A record found by its timestamp. */
 export interface TimestampOffset {
@@ -38,40 +37,22 @@ export class LookupBudget {
   }
 }
 
-/** One search in one partition. */
-export class TimestampSearch {
+/** Finds records by their timestamps within single batches, of which one search opens a bounded number of bytes. */
+export class BatchTimestamps {
   private readonly compression: Compression;
-  private readonly rows: PartitionRows;
   private readonly bounds: SearchBounds;
   private readonly budget: LookupBudget;
   private leftBytes = LOOKUP_MAX_BYTES;
 
-  constructor(compression: Compression, rows: PartitionRows, bounds: SearchBounds, budget: LookupBudget) {
+  constructor(compression: Compression, bounds: SearchBounds, budget: LookupBudget) {
     this.compression = compression;
-    this.rows = rows;
     this.bounds = bounds;
     this.budget = budget;
   }
 
-  /** The first record within the bounds whose timestamp is at least `timestampMs`, or null. */
-  first(timestampMs: number): TimestampOffset | null {
-    const { rows, bounds } = this;
-    let sequence = rows.sequenceReaching(timestampMs);
-    while (sequence < rows.nextSequence) {
-      const row = rows.row(sequence);
-      for (let i = 0; i < row.index.count; i++) {
-        if (row.index.baseOffset(i) >= bounds.upperBound) return null;
-        if (row.index.maxTimestamp(i) < timestampMs || row.index.lastOffset(i) < bounds.logStartOffset) continue;
-        const found = this.firstInBatch(row, i, timestampMs);
-        if (found !== null) return found;
-      }
-      sequence = rows.nextSequenceReaching(sequence + 1, timestampMs);
-    }
-    return null;
-  }
-
-  private firstInBatch(row: Row, i: number, timestampMs: number): TimestampOffset | null {
-    return this.inBatch(row, i, (opened) => {
+  /** The first record of the batch within the bounds whose timestamp is at least `timestampMs`, or null. */
+  first(batch: Uint8Array, timestampMs: number): TimestampOffset | null {
+    return this.inBatch(batch, (opened) => {
       let found: Found | null = null;
       forEachTimestamp(opened, (offset, recordMs) => {
         if (recordMs < timestampMs || !this.isWithin(offset)) return false;
@@ -82,43 +63,9 @@ export class TimestampSearch {
     });
   }
 
-  /** The first of the records within the bounds that have the largest timestamp, or null when there are no records. */
-  largest(): TimestampOffset | null {
-    const { rows, bounds } = this;
-    const first = rows.sequenceOf(bounds.logStartOffset);
-    const end = rows.sequenceOf(bounds.upperBound);
-    if (first >= rows.nextSequence) return null;
-    // The first row may hold records before the start, the last ones beyond the end: they are walked, the rest is asked for.
-    let best = this.largestInRow(first);
-    const inMiddle = first + 1 < end ? rows.maxTimestampBetween(first + 1, end) : -1;
-    if (inMiddle > (best?.timestampMs ?? -1)) {
-      best = later(best, this.largestInRow(rows.nextSequenceReaching(first + 1, inMiddle)));
-    }
-    if (end > first && end < rows.nextSequence) best = later(best, this.largestInRow(end));
-    return best;
-  }
-
-  private largestInRow(sequence: number): TimestampOffset | null {
-    const row = this.rows.row(sequence);
-    const { index } = row;
-    // The batch that says it has the largest one comes first: with it known, hardly another one need be opened.
-    let likeliest = -1;
-    const mayHold = (i: number) =>
-      index.baseOffset(i) < this.bounds.upperBound && index.lastOffset(i) >= this.bounds.logStartOffset;
-    for (let i = 0; i < index.count; i++) {
-      if (mayHold(i) && (likeliest === -1 || index.maxTimestamp(i) > index.maxTimestamp(likeliest))) likeliest = i;
-    }
-    if (likeliest === -1) return null;
-    let best = this.largestInBatch(row, likeliest);
-    for (let i = 0; i < index.count; i++) {
-      const isBelow = best !== null && isPast(best, index.maxTimestamp(i), index.baseOffset(i));
-      if (i !== likeliest && mayHold(i) && !isBelow) best = later(best, this.largestInBatch(row, i));
-    }
-    return best;
-  }
-
-  private largestInBatch(row: Row, i: number): TimestampOffset | null {
-    return this.inBatch(row, i, (opened) => {
+  /** The first of the records of the batch within the bounds that have its largest timestamp, or null when there are no records. */
+  largest(batch: Uint8Array): TimestampOffset | null {
+    return this.inBatch(batch, (opened) => {
       let best: Found | null = null;
       let largestMs = Number.NEGATIVE_INFINITY;
       forEachTimestamp(opened, (offset, timestampMs) => {
@@ -140,10 +87,9 @@ export class TimestampSearch {
    * A compressed batch was stored unopened, so its records may be other than its header says, or none at all. What can't be
    * opened, or costs more than this search has left, is taken for one record at its first offset with its largest timestamp.
    */
-  private inBatch(row: Row, i: number, pick: (opened: OpenedBatch) => Found | null): TimestampOffset | null {
-    const batch = batchBytes(this.rows, row, i);
+  private inBatch(batch: Uint8Array, pick: (opened: OpenedBatch) => Found | null): TimestampOffset | null {
     const found = this.leftBytes > 0 ? this.openAndPick(batch, pick) : this.byHeader(batch);
-    return found === null ? null : { ...found, leaderEpoch: row.index.partitionLeaderEpoch(i) };
+    return found === null ? null : { ...found, leaderEpoch: readBatchHeader(batch, 0).partitionLeaderEpoch };
   }
 
   private openAndPick(batch: Uint8Array, pick: (opened: OpenedBatch) => Found | null): Found | null {
@@ -164,6 +110,72 @@ export class TimestampSearch {
   private byHeader(batch: Uint8Array): Found | null {
     const { baseOffset, maxTimestamp } = readBatchHeader(batch, 0);
     return this.isWithin(baseOffset) ? { offset: baseOffset, timestampMs: maxTimestamp } : null;
+  }
+}
+
+/** One search in the rows of one partition. */
+export class TimestampSearch {
+  private readonly rows: PartitionRows;
+  private readonly bounds: SearchBounds;
+  private readonly batches: BatchTimestamps;
+
+  constructor(rows: PartitionRows, bounds: SearchBounds, batches: BatchTimestamps) {
+    this.rows = rows;
+    this.bounds = bounds;
+    this.batches = batches;
+  }
+
+  /** The first record within the bounds whose timestamp is at least `timestampMs`, or null. */
+  first(timestampMs: number): TimestampOffset | null {
+    const { rows, bounds } = this;
+    let row = rows.rowFrom(rows.sequenceReaching(timestampMs));
+    while (row !== undefined) {
+      for (let i = 0; i < row.index.count; i++) {
+        if (row.index.baseOffset(i) >= bounds.upperBound) return null;
+        if (row.index.maxTimestamp(i) < timestampMs || row.index.lastOffset(i) < bounds.logStartOffset) continue;
+        const found = this.batches.first(batchBytes(rows, row, i), timestampMs);
+        if (found !== null) return found;
+      }
+      row = rows.rowFrom(rows.nextSequenceReaching(row.sequence + 1, timestampMs));
+    }
+    return null;
+  }
+
+  /** The first of the records within the bounds that have the largest timestamp, or null when there are no records. */
+  largest(): TimestampOffset | null {
+    const { rows, bounds } = this;
+    const first = rows.sequenceOf(bounds.logStartOffset);
+    const end = rows.sequenceOf(bounds.upperBound);
+    if (first >= rows.nextSequence) return null;
+    // The first row may hold records before the start, the last ones beyond the end: they are walked, the rest is asked for.
+    let best = this.largestInRow(first);
+    const inMiddle = first + 1 < end ? rows.maxTimestampBetween(first + 1, end) : -1;
+    if (inMiddle > (best?.timestampMs ?? -1)) {
+      best = later(best, this.largestInRow(rows.nextSequenceReaching(first + 1, inMiddle)));
+    }
+    if (end > first && end < rows.nextSequence) best = later(best, this.largestInRow(end));
+    return best;
+  }
+
+  private largestInRow(sequence: number): TimestampOffset | null {
+    const row = this.rows.rowFrom(sequence);
+    if (row === undefined) return null;
+    const { index } = row;
+    // The batch that says it has the largest one comes first: with it known, hardly another one need be opened.
+    let likeliest = -1;
+    const mayHold = (i: number) =>
+      index.baseOffset(i) < this.bounds.upperBound && index.lastOffset(i) >= this.bounds.logStartOffset;
+    for (let i = 0; i < index.count; i++) {
+      if (mayHold(i) && (likeliest === -1 || index.maxTimestamp(i) > index.maxTimestamp(likeliest))) likeliest = i;
+    }
+    if (likeliest === -1) return null;
+    let best = this.batches.largest(batchBytes(this.rows, row, likeliest));
+    for (let i = 0; i < index.count; i++) {
+      const isBelow = best !== null && isPast(best, index.maxTimestamp(i), index.baseOffset(i));
+      if (i !== likeliest && mayHold(i) && !isBelow)
+        best = later(best, this.batches.largest(batchBytes(this.rows, row, i)));
+    }
+    return best;
   }
 }
 

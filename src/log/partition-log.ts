@@ -1,21 +1,39 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { LogCommit, LogStore, PartitionEntry, PartitionRecord } from "#ports/log-store.ts";
-import { ErrorCode } from "#protocol/errors.ts";
 import { stampBatch } from "#records/batch.ts";
 import type { Compression } from "#records/compression.ts";
 import { type Appended, type AppendOptions, type AppendOutcome, type AppendPlan, decideAppend } from "./append.ts";
 import type { CommitMember, GroupCommit } from "./group-commit.ts";
 import { type EpochEndOffset, LeaderEpochs } from "./leader-epochs.ts";
 import { SNAPSHOT_EVERY_BATCHES, SNAPSHOT_EVERY_ROWS } from "./limits.ts";
-import { LookupBudget, type TimestampOffset, TimestampSearch } from "./offsets-for-times.ts";
+import type { LocalSpace } from "./local-space.ts";
+import {
+  BatchTimestamps,
+  LookupBudget,
+  type SearchBounds,
+  type TimestampOffset,
+  TimestampSearch,
+} from "./offsets-for-times.ts";
+import {
+  CLOSED,
+  type DeleteRecordsOutcome,
+  EMPTY,
+  FULL,
+  OUT_OF_RANGE,
+  type ReadOutcome,
+  TIERED,
+} from "./partition-outcomes.ts";
 import { PartitionRows } from "./partition-rows.ts";
+import { PartitionSegments } from "./partition-segments.ts";
 import type { ProducerBudget } from "./producer-budget.ts";
-import { type ProducerEntry, ProducerState } from "./producer-state.ts";
-import { type ReadBatches, type ReadLimits, readBatches } from "./read.ts";
+import { type LastProduced, ProducerState } from "./producer-state.ts";
+import { type ReadLimits, readBatches } from "./read.ts";
 import type { RecoveredPartition } from "./recovery.ts";
 import type { RowCache } from "./row-cache.ts";
 import { NO_SNAPSHOT, type RowRemovals } from "./row-removals.ts";
+import { ActiveSegment, type Segment } from "./segments.ts";
 import { encodeSnapshot } from "./snapshot.ts";
+import { type AbortedTransaction, AbortedTransactions, abortsIn } from "./transaction-index.ts";
 
 /** What the partitions of one broker share. */
 export interface LogEnvironment {
@@ -25,16 +43,10 @@ export interface LogEnvironment {
   readonly commits: GroupCommit;
   readonly removals: RowRemovals;
   readonly producers: ProducerBudget;
+  readonly space: LocalSpace;
+  /** Segments with objects were given up. */
+  readonly onGarbage: () => void;
 }
-
-export interface OffsetOutOfRange {
-  readonly kind: "refused";
-  readonly errorCode: ErrorCode;
-}
-
-export type ReadOutcome = ReadBatches | OffsetOutOfRange;
-
-export type DeleteRecordsOutcome = { readonly kind: "deleted"; readonly logStartOffset: number } | OffsetOutOfRange;
 
 /** DeleteRecords' offset for "up to the high watermark". */
 export const DELETE_TO_HIGH_WATERMARK = -1;
@@ -44,7 +56,8 @@ export const DELETE_TO_HIGH_WATERMARK = -1;
  * for the next commit, for which the caller waits before it answers.
  *
  * Offsets, lowest first: `logStartOffset` (moved by deletions; nothing before it is read), `highWatermark` (moved by
- * commits; consumers read up to here), `logEndOffset` (moved by appends; where the next record goes).
+ * commits; consumers read up to here, those with read_committed up to `lastStableOffset`, which is before it while a transaction that began
+ * earlier is open), `logEndOffset` (moved by appends; where the next record goes).
  */
 export class PartitionLog implements CommitMember {
   readonly number: number;
@@ -52,7 +65,11 @@ export class PartitionLog implements CommitMember {
   readonly partitionIndex: number;
   private readonly environment: LogEnvironment;
   private readonly rows: PartitionRows;
-  private readonly producers: ProducerState;
+  readonly segments: PartitionSegments;
+  /** What the partition knows of producers; only appends change it. */
+  readonly producers: ProducerState;
+  /** The aborted transactions that no sealed segment has an index of. */
+  readonly aborted: AbortedTransactions;
   private readonly leaderEpochs: LeaderEpochs;
   private startOffset: number;
   private endOffset: number;
@@ -63,6 +80,10 @@ export class PartitionLog implements CommitMember {
   private batchesSinceSnapshot: number;
   private recordDue: boolean;
   private lastNowMs = 0;
+  /** Undefined: the default. */
+  private producerIdExpirationMs: number | undefined;
+  /** Up to here compaction has been. */
+  private cleanedOffset: number;
   private closed = false;
 
   constructor(environment: LogEnvironment, entry: PartitionEntry, recovered: RecoveredPartition | null) {
@@ -73,6 +94,7 @@ export class PartitionLog implements CommitMember {
     this.partitionIndex = entry.partitionIndex;
     this.producers = recovered?.producers ?? new ProducerState();
     this.producers.answeredTo(state.logEndOffset);
+    this.aborted = recovered?.aborted ?? new AbortedTransactions();
     environment.producers.add(this.producers);
     this.leaderEpochs = recovered?.leaderEpochs ?? new LeaderEpochs();
     this.startOffset = state.logStartOffset;
@@ -88,7 +110,15 @@ export class PartitionLog implements CommitMember {
       nextSequence: state.nextSequence,
       runningMaxTimestamp: state.runningMaxTimestamp,
     });
+    this.cleanedOffset = state.firstDirtyOffset;
+    const { store, removals, commits, onGarbage } = environment;
+    const stage = () => commits.stage(this);
+    this.segments = new PartitionSegments(
+      { partitionNumber: entry.number, store, rows: this.rows, removals, stage, onGarbage },
+      recovered?.active ?? ActiveSegment.empty({ number: 0, baseOffset: 0, fromSequence: 0 }).stored,
+    );
     // Rows before the log start are left from a removal that a restart has interrupted.
+    this.segments.removeLeftRows();
     this.removeRowsBefore(this.startOffset);
     if (this.recordDue) environment.commits.stage(this);
   }
@@ -105,9 +135,20 @@ export class PartitionLog implements CommitMember {
     return this.watermark;
   }
 
-  /** Up to here a reader with `read_committed` reads. The high watermark, as long as there are no transactions. */
+  /** Up to here a reader with `read_committed` reads: all transactions before it have ended. */
   get lastStableOffset(): number {
-    return this.watermark;
+    const unstable = this.producers.firstUnstableOffset;
+    if (unstable === null || unstable >= this.watermark) return this.watermark;
+    return Math.max(unstable, this.startOffset);
+  }
+
+  /** The aborted transactions that reach into [fromOffset, upperBound), where all transactions must have ended. */
+  abortedTransactions(fromOffset: number, upperBound: number): AbortedTransaction[] {
+    return abortsIn(this.segments, this.aborted, fromOffset, upperBound);
+  }
+
+  lastProduced(producerId: number): LastProduced | undefined {
+    return this.producers.lastProduced(producerId);
   }
 
   /** True after the partition was deleted: its log takes nothing and gives nothing any more. */
@@ -118,11 +159,6 @@ export class PartitionLog implements CommitMember {
   /** The largest leader epoch that the log has seen, -1 for none. */
   get latestEpoch(): number {
     return this.leaderEpochs.latest;
-  }
-
-  /** Producers that the partition remembers, for DescribeProducers. */
-  get activeProducers(): Iterable<Readonly<ProducerEntry>> {
-    return this.producers.entries();
   }
 
   /** Notes that this broker leads the partition from now on: what comes next belongs to `leaderEpoch`. */
@@ -136,11 +172,18 @@ export class PartitionLog implements CommitMember {
    */
   append(records: Uint8Array, options: AppendOptions): AppendOutcome {
     if (this.closed) return { ...CLOSED, errorMessage: "The partition has been deleted.", recordErrors: [] };
-    const { compression } = this.environment;
+    const { compression, space } = this.environment;
+    if (space.refuses(options.origin, options.nowMs)) return { ...FULL, recordErrors: [] };
     const decision = decideAppend(compression, this.producers, records, { ...options, logEndOffset: this.endOffset });
     this.lastNowMs = options.nowMs;
+    this.producerIdExpirationMs = options.config.producerIdExpirationMs;
     if (decision.kind === "refused") return decision;
-    if (decision.kind === "append") return this.replayAppend(decision, options.nowMs);
+    if (decision.kind === "append") {
+      const { config, nowMs } = options;
+      if (this.aborted.isFull || this.segments.mustRollFor(decision.batch, config, nowMs)) this.roll(nowMs);
+      this.segments.noteAppend(decision.batch, nowMs, config.indexIntervalBytes);
+      return this.replayAppend(decision, nowMs);
+    }
     const { lastOffset, lastOffsetDelta, timestamp } = decision.batch;
     return this.appended(lastOffset - lastOffsetDelta, lastOffset, timestamp, true);
   }
@@ -151,11 +194,21 @@ export class PartitionLog implements CommitMember {
     stampBatch(buffer, at, batch.baseOffset, batch.partitionLeaderEpoch);
     const lastOffset = batch.baseOffset + batch.lastOffsetDelta;
     this.endOffset = lastOffset + 1;
+    this.environment.space.noteAppended(plan.bytes.length);
     this.batchesSinceSnapshot += 1;
-    if (batch.producerId >= 0) this.changeProducers(() => this.producers.replay(batch, nowMs));
+    if (batch.producerId >= 0) this.changeProducers(() => this.aborted.note(this.producers.replay(batch, nowMs)));
     this.leaderEpochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     this.environment.commits.stage(this);
     return this.appended(batch.baseOffset, lastOffset, plan.logAppendTimeMs, false);
+  }
+
+  /** Seals the active segment, if there is anything in it; the next append begins another one. */
+  roll(nowMs: number): void {
+    if (this.closed || this.segments.active.sizeInBytes === 0) return;
+    const snapshot = this.encodeState();
+    const aborted = this.aborted.seal();
+    this.segments.roll({ endOffset: this.endOffset, nowMs, snapshot, aborted });
+    this.recordDue = true;
   }
 
   private changeProducers(change: () => void): void {
@@ -168,21 +221,31 @@ export class PartitionLog implements CommitMember {
     return { kind: "appended", baseOffset, lastOffset, logAppendTimeMs, logStartOffset: this.startOffset, duplicate };
   }
 
-  /** Reads whole batches from the one that holds `fromOffset` on. OFFSET_OUT_OF_RANGE outside [log start, log end]. */
+  /** The segment that a read at `offset` needs, when its rows have left the store: its object must be read. Null otherwise. */
+  tieredSegmentAt(offset: number): Segment | null {
+    if (this.closed || offset < this.startOffset || offset >= this.segments.localStartOffset) return null;
+    return this.segments.segmentOf(offset) ?? null;
+  }
+
+  /**
+   * Reads whole batches from the one that holds `fromOffset` on. OFFSET_OUT_OF_RANGE outside [log start, log end]; KAFKA_STORAGE_ERROR
+   * where `tieredSegmentAt` has something to say.
+   */
   read(fromOffset: number, limits: ReadLimits): ReadOutcome {
     if (this.closed) return CLOSED;
     if (fromOffset < this.startOffset || fromOffset > this.endOffset) return OUT_OF_RANGE;
+    if (fromOffset < this.segments.localStartOffset) return TIERED;
     return readBatches(this.rows, fromOffset, limits);
   }
 
   /**
-   * How many bytes a read from `fromOffset` to the high watermark would find, up to `limitBytes`, without reading any. It may say too
+   * How many bytes a read from `fromOffset` to `upperBound` would find, up to `limitBytes`, without reading any. It may say too
    * much, never too little: `limitBytes` also where the read begins with what isn't in memory, infinitely many where it would be
    * refused, which whoever waits must learn of.
    */
-  bytesAvailable(fromOffset: number, limitBytes: number): number {
+  bytesAvailable(fromOffset: number, limitBytes: number, upperBound = this.watermark): number {
     if (this.closed || fromOffset < this.startOffset || fromOffset > this.endOffset) return Number.POSITIVE_INFINITY;
-    return this.rows.bytesFrom(fromOffset, this.watermark, limitBytes);
+    return this.rows.bytesFrom(fromOffset, upperBound, limitBytes);
   }
 
   /** The first record before `upperBound` with a timestamp of at least `timestampMs`, or null. */
@@ -200,8 +263,12 @@ export class PartitionLog implements CommitMember {
   }
 
   private search(upperBound: number, budget: LookupBudget): TimestampSearch {
-    const bounds = { logStartOffset: this.startOffset, upperBound };
-    return new TimestampSearch(this.environment.compression, this.rows, bounds, budget);
+    const bounds = this.searchBounds(upperBound);
+    return new TimestampSearch(this.rows, bounds, new BatchTimestamps(this.environment.compression, bounds, budget));
+  }
+
+  searchBounds(upperBound: number): SearchBounds {
+    return { logStartOffset: this.startOffset, upperBound };
   }
 
   /** Where a leader epoch ends, for OffsetForLeaderEpoch and the divergence check of Fetch. */
@@ -225,6 +292,8 @@ export class PartitionLog implements CommitMember {
     if (offset > this.startOffset) {
       this.startOffset = offset;
       this.leaderEpochs.truncateFromStart(offset);
+      this.aborted.removeBefore(offset);
+      this.segments.removeBefore(offset);
       this.removeRowsBefore(offset);
       this.recordDue = true;
       this.environment.commits.stage(this);
@@ -232,15 +301,39 @@ export class PartitionLog implements CommitMember {
     return { kind: "deleted", logStartOffset: this.startOffset };
   }
 
+  /** Where the next pass of compaction begins to look for keys that came again. */
+  get firstDirtyOffset(): number {
+    return Math.max(this.cleanedOffset, this.startOffset);
+  }
+
+  /** Compaction has been up to `offset`. */
+  noteCleaned(offset: number): void {
+    this.cleanedOffset = offset;
+    this.recordDue = true;
+    this.environment.commits.stage(this);
+  }
+
   private removeRowsBefore(offset: number): void {
     const range = this.rows.deleteBefore(offset);
     if (range.endSequence > range.fromSequence) this.environment.removals.add(range);
+  }
+
+  /** Nothing of it is on its way to the disk, so that it can be opened anew from there at any time. */
+  get isQuiet(): boolean {
+    const isCommitted = this.endOffset === this.watermark && !this.recordDue;
+    return isCommitted && !this.closed && this.rows.isQuiet && this.segments.isQuiet;
+  }
+
+  /** Its memory is given up; whoever wants the partition opens it anew. */
+  letGo(): void {
+    this.environment.producers.remove(this.producers);
   }
 
   /** Ends a deleted partition: staged rows are dropped, stored ones removed, then `onRemoved` is called. */
   close(onRemoved: () => void): void {
     const range = this.rows.deleteAll();
     this.closed = true;
+    this.segments.close();
     this.environment.producers.remove(this.producers);
     this.environment.commits.stage(this);
     this.environment.removals.add(range, onRemoved);
@@ -253,6 +346,7 @@ export class PartitionLog implements CommitMember {
     }
     const rowsBefore = commit.rows.length;
     this.rows.takeStaged(commit.rows);
+    this.segments.stageInto(commit);
     this.rowsSinceSnapshot += commit.rows.length - rowsBefore;
     this.committingEndOffset = this.endOffset;
     const isDue = this.rowsSinceSnapshot >= SNAPSHOT_EVERY_ROWS || this.batchesSinceSnapshot >= this.snapshotBatches;
@@ -269,7 +363,11 @@ export class PartitionLog implements CommitMember {
     this.recordDue = false;
     this.rowsSinceSnapshot = 0;
     this.batchesSinceSnapshot = 0;
-    this.changeProducers(() => this.producers.expire(this.lastNowMs));
+    this.changeProducers(() => this.producers.expire(this.lastNowMs, this.producerIdExpirationMs));
+    return this.encodeState();
+  }
+
+  private encodeState(): Uint8Array {
     return encodeSnapshot({
       logStartOffset: this.startOffset,
       logEndOffset: this.endOffset,
@@ -277,6 +375,9 @@ export class PartitionLog implements CommitMember {
       runningMaxTimestamp: this.rows.runningMaxTimestamp,
       leaderEpochs: this.leaderEpochs.all,
       producers: [...this.producers.entries()],
+      aborted: this.aborted.all,
+      firstDirtyOffset: this.cleanedOffset,
+      active: this.segments.active,
     });
   }
 
@@ -288,19 +389,8 @@ export class PartitionLog implements CommitMember {
   committed(): void {
     if (this.closed) return;
     this.rows.committed();
+    this.segments.committed();
     this.watermark = Math.max(this.watermark, this.committingEndOffset);
     this.producers.answeredTo(this.watermark);
   }
 }
-
-const OUT_OF_RANGE: OffsetOutOfRange = { kind: "refused", errorCode: ErrorCode.OFFSET_OUT_OF_RANGE };
-const CLOSED = { kind: "refused", errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION } as const;
-
-const EMPTY = {
-  logStartOffset: 0,
-  logEndOffset: 0,
-  nextSequence: 0,
-  runningMaxTimestamp: -1,
-  replayedRows: 0,
-  replayedBatches: 0,
-};

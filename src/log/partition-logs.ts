@@ -1,19 +1,26 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { LogStore, PartitionEntry, RowRange } from "#ports/log-store.ts";
+import type { ObjectStore } from "#ports/object-store.ts";
+import type { Timers } from "#ports/timers.ts";
 import type { Compression } from "#records/compression.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { MAX_PARTITION_NUMBER } from "./limits.ts";
+import { MAX_PARTITION_NUMBER, SPACE_LIMITS } from "./limits.ts";
+import { LocalSpace, type SpaceLimits } from "./local-space.ts";
 import { type LogEnvironment, PartitionLog } from "./partition-log.ts";
 import { ProducerBudget, type ProducerLimits } from "./producer-budget.ts";
 import { recover } from "./recovery.ts";
 import { RowCache, type RowCacheLimits } from "./row-cache.ts";
 import { RowRemovals } from "./row-removals.ts";
+import { ObjectGarbage } from "./tiering/object-garbage.ts";
 
 export interface PartitionLogsOptions {
   readonly store: LogStore;
   readonly compression: Compression;
   readonly clock: Clock;
+  /** Where sealed segments may go; without, everything stays in the store. */
+  readonly tier?: { readonly objects: ObjectStore; readonly timers: Timers };
+  readonly spaceLimits?: SpaceLimits;
   readonly cacheLimits?: RowCacheLimits;
   readonly producerLimits?: ProducerLimits;
   /** A commit failed: the shell must reset the object, which comes back from what is stored. */
@@ -23,6 +30,9 @@ export interface PartitionLogsOptions {
 /** All partitions that one broker stores, opened one by one when somebody first wants them. */
 export class PartitionLogs {
   readonly commits: GroupCommit;
+  readonly space: LocalSpace;
+  /** Null without an object store. */
+  readonly garbage: ObjectGarbage | null;
   private readonly environment: LogEnvironment;
   private readonly clock: Clock;
   /** Stored and not being deleted, by topic id and partition index. */
@@ -38,7 +48,12 @@ export class PartitionLogs {
     const cache = new RowCache(options.cacheLimits);
     const removals = new RowRemovals(this.commits);
     const producers = new ProducerBudget(options.producerLimits);
-    this.environment = { store, compression, cache, removals, producers, commits: this.commits };
+    this.space = new LocalSpace(store, options.spaceLimits ?? SPACE_LIMITS);
+    const { tier } = options;
+    this.garbage = tier === undefined ? null : new ObjectGarbage({ store, commits: this.commits, ...tier });
+    const onGarbage = () => this.garbage?.wake();
+    const shared = { removals, producers, onGarbage, space: this.space };
+    this.environment = { store, compression, cache, commits: this.commits, ...shared };
     for (const entry of store.partitions()) {
       this.usedNumbers.add(entry.number);
       this.nextNumber = Math.max(this.nextNumber, entry.number + 1);
@@ -63,9 +78,31 @@ export class PartitionLogs {
     return entries.flatMap(({ number }) => this.open.get(number) ?? []);
   }
 
+  /** The logs that somebody has opened. */
+  opened(): Iterable<PartitionLog> {
+    return this.open.values();
+  }
+
   /** Every topic with a partition here. */
   topicIds(): Uuid[] {
     return [...this.entries.keys()];
+  }
+
+  /** Every partition that is stored here. */
+  *all(): Generator<PartitionEntry> {
+    for (const partitions of this.entries.values()) yield* partitions.values();
+  }
+
+  /**
+   * Looks at a log, which is opened for it and let go of again unless `look` wants it kept: a look at all logs of a broker must not
+   * leave all of them in memory.
+   */
+  visit(entry: PartitionEntry, look: (log: PartitionLog) => { readonly keepsOpen: boolean }): void {
+    const wasOpen = this.open.has(entry.number);
+    const log = this.get(entry.topicId, entry.partitionIndex);
+    if (log === undefined || look(log).keepsOpen || wasOpen || !log.isQuiet) return;
+    this.open.delete(entry.number);
+    log.letGo();
   }
 
   /** The log of a partition, or undefined when this broker has none of it. */
@@ -118,14 +155,20 @@ export class PartitionLogs {
     if (partitions?.size === 0) this.entries.delete(topicId);
     const log = this.open.get(entry.number);
     this.open.delete(entry.number);
-    const onRemoved = () => this.usedNumbers.delete(entry.number);
+    const onRemoved = () => this.forget(entry.number);
     if (log !== undefined) log.close(onRemoved);
     else this.environment.removals.addPartition(entry, this.storedRows(entry.number), onRemoved);
   }
 
   /** A restart has interrupted the removal of a deleted partition. */
   private goOnRemoving(number: number): void {
-    this.environment.removals.add(this.storedRows(number), () => this.usedNumbers.delete(number));
+    this.environment.removals.add(this.storedRows(number), () => this.forget(number));
+  }
+
+  /** Nothing is left of a deleted partition but the objects of its segments. */
+  private forget(number: number): void {
+    this.usedNumbers.delete(number);
+    this.garbage?.wake();
   }
 
   private storedRows(partitionNumber: number): RowRange {

@@ -1,4 +1,4 @@
-import type { LogStore, RowHead, RowRange, StagedRow } from "#ports/log-store.ts";
+import type { LogRow, LogStore, RowHead, RowRange, StagedRow } from "#ports/log-store.ts";
 import type { IndexedBatch } from "./batch-index.ts";
 import { MAX_ROW_BYTES, READ_AHEAD_BYTES, READ_AHEAD_ROWS, ROW_SEQUENCES } from "./limits.ts";
 import { Row } from "./row.ts";
@@ -15,7 +15,8 @@ export interface RowBounds {
 
 /**
  * The rows of one partition: [firstSequence, nextSequence), the last of them in memory (`tail`), of those the last ones
- * not yet handed to a commit (`staged`, the very last of which still grows).
+ * not yet handed to a commit (`staged`, the very last of which still grows). Before the tail there may be gaps, where compaction has put
+ * fewer rows into the place of some.
  */
 export class PartitionRows {
   readonly number: number;
@@ -32,6 +33,8 @@ export class PartitionRows {
   private expectedBytes = 0;
   private runningMax: number;
   private sequence: number;
+  /** Rows that the commit under way replaces: until it ends, what memory has of them may be the old or the new ones. */
+  private changing: RowRange | null = null;
   /** The row that answered the last search of the store: the next search most often wants it or the one after it. */
   private lastFound: number;
 
@@ -98,6 +101,16 @@ export class PartitionRows {
     row.nextOffset = first.nextOffset;
   }
 
+  /** Nothing is in memory but what was read. */
+  get isQuiet(): boolean {
+    return this.tail.length === 0 && this.changing === null;
+  }
+
+  /** The next batch begins a new row: a segment ends here. */
+  closeRow(): void {
+    this.open = null;
+  }
+
   /** Hands the staged rows to a commit; they don't change any more. */
   takeStaged(into: StagedRow[]): void {
     this.committing = this.tail.slice(this.tail.length - this.stagedCount);
@@ -112,6 +125,8 @@ export class PartitionRows {
   committed(): void {
     const rows = this.committing;
     this.committing = [];
+    if (this.changing !== null) this.forgetRead(this.changing);
+    this.changing = null;
     for (const row of rows) this.cache.addCommitted(row, this);
   }
 
@@ -127,7 +142,7 @@ export class PartitionRows {
     this.stagedCount = 0;
     this.committing = [];
     this.open = null;
-    this.cache.removeReadRows(this.number * ROW_SEQUENCES, (this.number + 1) * ROW_SEQUENCES);
+    this.forgetRead(range);
     this.firstSequence = this.sequence;
     return range;
   }
@@ -137,14 +152,46 @@ export class PartitionRows {
    * most the high watermark, so all of them have been committed.
    */
   deleteBefore(offset: number): RowRange {
-    const fromSequence = this.firstSequence;
-    const endSequence = this.sequenceOf(offset);
-    while (this.tail.length > 0 && this.tail[0].sequence < endSequence) {
+    return this.dropBefore(this.sequenceOf(offset));
+  }
+
+  /** The same by sequence. */
+  dropBefore(sequence: number): RowRange {
+    const endSequence = Math.max(sequence, this.firstSequence);
+    const range = { partitionNumber: this.number, fromSequence: this.firstSequence, endSequence };
+    this.dropTailBefore(endSequence);
+    this.forgetRead(range);
+    this.firstSequence = endSequence;
+    return range;
+  }
+
+  private dropTailBefore(sequence: number): void {
+    while (this.tail.length > 0 && this.tail[0].sequence < sequence) {
       this.cache.removeCommitted(this.tail.shift() as Row);
     }
-    this.cache.removeReadRows(this.number * ROW_SEQUENCES, this.number * ROW_SEQUENCES + endSequence);
-    this.firstSequence = endSequence;
-    return { partitionNumber: this.number, fromSequence, endSequence };
+  }
+
+  private forgetRead({ fromSequence, endSequence }: RowRange): void {
+    const first = this.number * ROW_SEQUENCES;
+    this.cache.removeReadRows(first + fromSequence, first + endSequence);
+  }
+
+  /**
+   * Other rows take the place of those in the range, by the commit that begins now: memory lets go of them, and until the commit has ended
+   * every read of one asks the store.
+   */
+  rewriting(range: RowRange): void {
+    this.dropTailBefore(range.endSequence);
+    this.forgetRead(range);
+    const { changing } = this;
+    const fromSequence = Math.min(range.fromSequence, changing?.fromSequence ?? range.fromSequence);
+    const endSequence = Math.max(range.endSequence, changing?.endSequence ?? range.endSequence);
+    this.changing = { ...range, fromSequence, endSequence };
+  }
+
+  /** Whole stored rows at or after `fromSequence`, past the caches: for a walk over much that nobody will want again. */
+  storedRows(fromSequence: number, maxBytes: number): LogRow[] {
+    return this.store.rows(this.number, fromSequence, { maxRows: READ_AHEAD_ROWS, maxBytes });
   }
 
   /** The row with the batch that holds `offset`, or would; `nextSequence` when it lies behind all rows. */
@@ -156,12 +203,26 @@ export class PartitionRows {
     if (tail.length > 0 && tail[0].baseOffset <= offset && tail[0].index.count > 0) return this.tailSequence;
     const near = this.near(offset);
     if (near !== -1) return near;
-    this.lastFound = lowerBound(
-      this.firstSequence,
-      this.tailSequence,
-      (i) => this.store.head(this.number, i).nextOffset > offset,
-    );
+    this.lastFound = this.storedLowerBound((head) => head.nextOffset > offset);
     return this.lastFound;
+  }
+
+  /** The first row before the tail for whose head `isReached` holds, as it must from there on, or where the tail begins. */
+  private storedLowerBound(isReached: (head: RowHead) => boolean): number {
+    let found = this.tailSequence;
+    lowerBound(this.firstSequence, this.tailSequence, (i) => {
+      const head = this.storedHead(i);
+      if (head !== null && !isReached(head)) return false;
+      if (head !== null) found = Math.min(found, head.sequence);
+      return true;
+    });
+    return found;
+  }
+
+  /** The first stored row before the tail at or after `sequence`. */
+  private storedHead(sequence: number): RowHead | null {
+    const head = this.store.head(this.number, sequence);
+    return head !== null && head.sequence < this.tailSequence ? head : null;
   }
 
   /**
@@ -174,8 +235,13 @@ export class PartitionRows {
     if (tail.length === 0 || tail[0].baseOffset > offset || tail[0].index.count === 0) return limitBytes;
     const first = lowerBound(0, tail.length, (i) => tail[i].nextOffset > offset);
     let sum = -tail[first].index.position(tail[first].index.firstReachingOffset(offset));
-    for (let i = first; i < tail.length && tail[i].nextOffset <= upperBound && sum < limitBytes; i++) {
-      sum += tail[i].sizeInBytes;
+    let i = first;
+    for (; i < tail.length && tail[i].nextOffset <= upperBound && sum < limitBytes; i++) sum += tail[i].sizeInBytes;
+    // The last stable offset may lie within a row.
+    const last = tail.at(i);
+    if (last !== undefined && i < tail.length && last.nextOffset > upperBound && last.index.count > 0) {
+      const end = last.index.firstReachingOffset(upperBound);
+      if (end < last.index.count) sum += last.index.position(end);
     }
     return Math.max(0, Math.min(sum, limitBytes));
   }
@@ -183,11 +249,12 @@ export class PartitionRows {
   private near(offset: number): number {
     for (let sequence = this.lastFound; sequence <= this.lastFound + 1; sequence++) {
       if (sequence < this.firstSequence || sequence >= this.tailSequence) continue;
-      const head = this.head(sequence);
+      const head = this.inMemory(sequence) ?? this.storedHead(sequence);
+      if (head === null) return -1;
       // A row that continues a large batch has its offsets too, but the batch begins before it.
       if (head.baseOffset <= offset && head.nextOffset > offset && head.maxTimestamp !== CONTINUATION_TIMESTAMP) {
-        this.lastFound = sequence;
-        return sequence;
+        this.lastFound = head.sequence;
+        return head.sequence;
       }
     }
     return -1;
@@ -198,11 +265,7 @@ export class PartitionRows {
     const tail = this.tail;
     const inTail = lowerBound(0, tail.length, (i) => tail[i].runningMaxTimestamp >= timestamp);
     if (inTail > 0 || this.tailSequence === this.firstSequence) return this.tailSequence + inTail;
-    return lowerBound(
-      this.firstSequence,
-      this.tailSequence,
-      (i) => this.store.head(this.number, i).runningMaxTimestamp >= timestamp,
-    );
+    return this.storedLowerBound((head) => head.runningMaxTimestamp >= timestamp);
   }
 
   /** The first row at or after `fromSequence` that itself has a timestamp of at least `timestamp`. */
@@ -229,29 +292,44 @@ export class PartitionRows {
     return max;
   }
 
-  head(sequence: number): RowHead {
-    return this.inMemory(sequence) ?? this.store.head(this.number, sequence);
-  }
-
-  row(sequence: number): Row {
+  /** The row at or after `sequence`; undefined behind the last one. */
+  rowFrom(sequence: number): Row | undefined {
     const known = this.inMemory(sequence);
     if (known !== undefined) return known;
+    if (sequence >= this.sequence) return undefined;
     const maxRows = Math.min(READ_AHEAD_ROWS, this.tailSequence - sequence);
-    const ahead = this.store.rows(this.number, sequence, { maxRows, maxBytes: READ_AHEAD_BYTES }).map(Row.stored);
-    for (const row of ahead) this.cache.addReadRow(this.number * ROW_SEQUENCES + row.sequence, row);
-    return ahead[0];
+    const stored = this.store.rows(this.number, sequence, { maxRows, maxBytes: READ_AHEAD_BYTES });
+    const ahead = stored.filter((row) => row.sequence < this.tailSequence).map(Row.stored);
+    for (const [i, row] of ahead.entries()) {
+      row.nextSequence = ahead.at(i + 1)?.sequence ?? row.nextSequence;
+      if (!this.isChanging(row.sequence)) this.cache.addReadRow(this.number * ROW_SEQUENCES + row.sequence, row);
+    }
+    return ahead.at(0) ?? this.tail.at(0);
+  }
+
+  /** @throws Error when there is none: a bug. */
+  row(sequence: number): Row {
+    const row = this.rowFrom(sequence);
+    if (row === undefined) throw new Error(`there is no row ${sequence}`);
+    return row;
+  }
+
+  private isChanging(sequence: number): boolean {
+    return this.changing !== null && sequence >= this.changing.fromSequence && sequence < this.changing.endSequence;
   }
 
   private inMemory(sequence: number): Row | undefined {
-    if (sequence < this.firstSequence || sequence >= this.sequence) throw new Error(`there is no row ${sequence}`);
+    if (sequence < this.firstSequence) throw new Error(`row ${sequence} is gone`);
     const inTail = sequence - this.tailSequence;
-    return inTail >= 0 ? this.tail[inTail] : this.cache.readRow(this.number * ROW_SEQUENCES + sequence);
+    if (inTail >= 0) return this.tail[inTail];
+    return this.isChanging(sequence) ? undefined : this.cache.readRow(this.number * ROW_SEQUENCES + sequence);
   }
 }
 
 const CONTINUATION_TIMESTAMP = -1;
 
-function stagedRow(partitionNumber: number, row: Row): StagedRow {
+/** A row as a commit takes it. */
+export function stagedRow(partitionNumber: number, row: Row): StagedRow {
   return {
     partitionNumber,
     sequence: row.sequence,

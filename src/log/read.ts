@@ -49,7 +49,7 @@ class Collected implements ReadBatches {
     }
     this.joinSmall();
     this.chunks.push(chunk);
-    row.leases += 1;
+    row.lease();
     this.rows.push(row);
   }
 
@@ -68,7 +68,7 @@ class Collected implements ReadBatches {
   }
 
   release(): void {
-    for (const row of this.rows) row.leases -= 1;
+    for (const row of this.rows) row.release();
     this.rows = [];
   }
 }
@@ -76,17 +76,16 @@ class Collected implements ReadBatches {
 /** Reads from the batch that holds `fromOffset` on, which may begin before it. */
 export function readBatches(rows: PartitionRows, fromOffset: number, limits: ReadLimits): ReadBatches {
   const collected = new Collected(fromOffset);
-  let sequence = rows.sequenceOf(fromOffset);
-  while (sequence < rows.nextSequence) {
-    const row = rows.row(sequence);
+  let row = rows.rowFrom(rows.sequenceOf(fromOffset));
+  while (row !== undefined) {
     const first = row.index.firstReachingOffset(fromOffset);
     if (first < row.index.count && row.index.sizeInBytes(0) > row.sizeInBytes) {
       if (!addLargeBatch(rows, row, limits, collected)) break;
-      sequence += Math.ceil(row.index.sizeInBytes(0) / row.sizeInBytes);
+      row = rows.rowFrom(row.sequence + Math.ceil(row.index.sizeInBytes(0) / row.sizeInBytes));
       continue;
     }
     if (!addFromRow(row, first, limits, collected)) break;
-    sequence += 1;
+    row = rows.rowFrom(row.nextSequence);
   }
   collected.joinSmall();
   return collected;

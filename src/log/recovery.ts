@@ -2,7 +2,9 @@ import type { LogStore, PartitionEntry } from "#ports/log-store.ts";
 import { BatchIndex } from "./batch-index.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { ProducerState } from "./producer-state.ts";
+import { ActiveSegment, type ActiveSegmentState } from "./segments.ts";
 import { decodeSnapshot } from "./snapshot.ts";
+import { AbortedTransactions } from "./transaction-index.ts";
 
 /** Rows whose indexes are read at once. */
 const REPLAY_SLICE_ROWS = 64;
@@ -15,6 +17,9 @@ export interface RecoveredPartition {
   readonly runningMaxTimestamp: number;
   readonly leaderEpochs: LeaderEpochs;
   readonly producers: ProducerState;
+  readonly aborted: AbortedTransactions;
+  readonly firstDirtyOffset: number;
+  readonly active: ActiveSegmentState;
   /** What has been replayed, and will be again until the next snapshot. */
   readonly replayedRows: number;
   readonly replayedBatches: number;
@@ -25,7 +30,11 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
   const snapshot = decodeSnapshot(store.snapshot(entry.number));
   const leaderEpochs = new LeaderEpochs(snapshot.leaderEpochs);
   const producers = new ProducerState();
-  for (const producer of snapshot.producers) producers.load(producer);
+  producers.load(snapshot.producers);
+  const aborted = new AbortedTransactions(snapshot.aborted);
+  // No roll lies between the snapshot and the end: a roll takes another one.
+  const active = new ActiveSegment(snapshot.active);
+  const isCounted = snapshot.active.sizeInBytes !== -1;
   let { logEndOffset, nextSequence, runningMaxTimestamp } = snapshot;
   let replayedBatches = 0;
   for (;;) {
@@ -35,7 +44,8 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
       const index = BatchIndex.decode(row.index);
       for (let i = 0; i < index.count; i++) {
         const batch = index.batch(i);
-        if (batch.producerId >= 0) producers.replay(batch, nowMs);
+        if (batch.producerId >= 0) aborted.note(producers.replay(batch, nowMs));
+        if (isCounted) active.append(batch, nowMs);
         leaderEpochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
       }
       replayedBatches += index.count;
@@ -45,7 +55,7 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
     }
     if (rows.length < REPLAY_SLICE_ROWS) break;
   }
-  const { logStartOffset } = snapshot;
+  const { logStartOffset, firstDirtyOffset } = snapshot;
   const replayedRows = nextSequence - snapshot.nextSequence;
   return {
     logStartOffset,
@@ -54,6 +64,9 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
     runningMaxTimestamp,
     leaderEpochs,
     producers,
+    aborted,
+    firstDirtyOffset,
+    active: active.stored,
     replayedRows,
     replayedBatches,
   };

@@ -69,7 +69,7 @@ export class RowCache {
   removeCommitted(row: Row): void {
     if (!this.tail.delete(row)) return;
     this.tailBytes -= row.buffer.length;
-    if (row.leases === 0) this.buffers.give(row.buffer);
+    row.drop((buffer) => this.buffers.give(buffer));
   }
 
   readRow(key: number): Row | undefined {
@@ -95,6 +95,8 @@ export class RowCache {
     if (row === undefined) return;
     this.readRows.delete(key);
     this.readRowsBytes -= row.buffer.length;
+    // A read that brings in many rows drops those that it found first before it takes its leases.
+    row.drop((buffer) => this.buffers.end(buffer, () => row.isLeased));
   }
 
   /** Forgets the read rows with keys in [from, end). */

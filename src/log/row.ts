@@ -15,11 +15,16 @@ export class Row {
   maxTimestamp: number;
   runningMaxTimestamp: number;
   sizeInBytes = 0;
+  /** The next row's sequence: one more, but for gaps that compaction has left. */
+  nextSequence: number;
   /** Readers that may still look at the buffer; while there are any it isn't used again. */
-  leases = 0;
+  private leases = 0;
+  /** What to do with the buffer once nobody looks: set when no cache holds the row any more. */
+  private whenFree: ((buffer: Uint8Array) => void) | null = null;
 
   constructor(sequence: number, baseOffset: number, buffer: Uint8Array, index = new BatchIndex()) {
     this.sequence = sequence;
+    this.nextSequence = sequence + 1;
     this.baseOffset = baseOffset;
     this.nextOffset = baseOffset;
     this.buffer = buffer;
@@ -35,6 +40,28 @@ export class Row {
     loaded.runningMaxTimestamp = row.runningMaxTimestamp;
     loaded.sizeInBytes = row.bytes.length;
     return loaded;
+  }
+
+  lease(): void {
+    this.leases += 1;
+  }
+
+  release(): void {
+    this.leases -= 1;
+    if (this.leases === 0) this.whenFree?.(this.buffer);
+  }
+
+  get isLeased(): boolean {
+    return this.leases > 0;
+  }
+
+  /**
+   * No cache holds it any more: `free` gets the buffer, now or when the last reader has released it; and once more if a reader that still
+   * had the row took a lease after that.
+   */
+  drop(free: (buffer: Uint8Array) => void): void {
+    this.whenFree = free;
+    if (this.leases === 0) free(this.buffer);
   }
 
   get room(): number {

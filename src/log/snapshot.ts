@@ -3,8 +3,12 @@ import { Writer } from "#bytes/writer.ts";
 import type { LeaderEpoch } from "./leader-epochs.ts";
 import { MAX_PRODUCERS } from "./limits.ts";
 import type { ProducedBatch, ProducerEntry } from "./producer-state.ts";
+import { ActiveSegment, type ActiveSegmentState } from "./segments.ts";
+import { decodeAborts, encodeAborts, type IndexedAbort } from "./transaction-index.ts";
 
-const SNAPSHOT_VERSION = 1;
+/** Version 1 knows nothing of transactions and segments: all that it holds is one active segment. */
+const SNAPSHOT_VERSION = 2;
+const FIRST_VERSION_WITH_TRANSACTIONS = 2;
 
 /** What a partition can't learn from its rows, as of `nextSequence`; the rows from there on are replayed over it. */
 export interface Snapshot {
@@ -15,6 +19,11 @@ export interface Snapshot {
   readonly leaderEpochs: readonly LeaderEpoch[];
   /** Oldest first; at most MAX_PRODUCERS of them are stored. */
   readonly producers: readonly ProducerEntry[];
+  /** Those whose marker lies in the active segment. */
+  readonly aborted: readonly IndexedAbort[];
+  /** Up to here compaction has been. */
+  readonly firstDirtyOffset: number;
+  readonly active: ActiveSegmentState;
 }
 
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
@@ -29,16 +38,36 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
     writer.int32(epoch);
     writer.int64(startOffset);
   }
-  // The newest: those that wait for an answer may make them more for a moment, but a snapshot is one row of the store.
-  const producers = snapshot.producers.slice(-MAX_PRODUCERS);
+  const producers = storedProducers(snapshot.producers);
   writer.int32(producers.length);
   for (const producer of producers) writeProducer(writer, producer);
+  const aborted = encodeAborts(snapshot.aborted);
+  writer.int32(aborted.length);
+  writer.bytes(aborted);
+  writer.int64(snapshot.firstDirtyOffset);
+  writeActive(writer, snapshot.active);
   return writer.finish();
+}
+
+/**
+ * Those with an open transaction and the newest of the others: those that wait for an answer may make them more for a moment, but a
+ * snapshot is one row of the store.
+ */
+function storedProducers(producers: readonly ProducerEntry[]): readonly ProducerEntry[] {
+  let excess = producers.length - MAX_PRODUCERS;
+  if (excess <= 0) return producers;
+  return producers.filter(({ currentTxnFirstOffset }) => {
+    if (excess === 0 || currentTxnFirstOffset !== -1) return true;
+    excess -= 1;
+    return false;
+  });
 }
 
 function writeProducer(writer: Writer, producer: ProducerEntry): void {
   writer.int64(producer.producerId);
   writer.int16(producer.producerEpoch);
+  writer.int32(producer.coordinatorEpoch);
+  writer.int64(producer.currentTxnFirstOffset);
   writer.float64(producer.lastTimestamp);
   writer.float64(producer.lastSeenMs);
   writer.int8(producer.batches.length);
@@ -54,7 +83,7 @@ function writeProducer(writer: Writer, producer: ProducerEntry): void {
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
   const version = reader.int16();
-  if (version !== SNAPSHOT_VERSION) {
+  if (version < 1 || version > SNAPSHOT_VERSION) {
     throw new Error(
       `a partition's snapshot has version ${version}; this Kedge reads ${SNAPSHOT_VERSION}: run a newer one`,
     );
@@ -68,13 +97,63 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
     leaderEpochs.push({ epoch: reader.int32(), startOffset: reader.int64() });
   }
   const producers: ProducerEntry[] = [];
-  for (let left = reader.int32(); left > 0; left--) producers.push(readProducer(reader));
-  return { logStartOffset, logEndOffset, nextSequence, runningMaxTimestamp, leaderEpochs, producers };
+  for (let left = reader.int32(); left > 0; left--) producers.push(readProducer(reader, version));
+  const read = { logStartOffset, logEndOffset, nextSequence, runningMaxTimestamp, leaderEpochs, producers };
+  if (version < FIRST_VERSION_WITH_TRANSACTIONS) {
+    return { ...read, aborted: [], firstDirtyOffset: 0, active: onlySegment(read) };
+  }
+  const aborted = decodeAborts(reader.bytes(reader.int32()));
+  const firstDirtyOffset = reader.int64();
+  return { ...read, aborted, firstDirtyOffset, active: readActive(reader) };
 }
 
-function readProducer(reader: Reader): ProducerEntry {
+const NOT_COUNTED = -1;
+
+function onlySegment({
+  logStartOffset,
+  runningMaxTimestamp,
+}: Pick<Snapshot, "logStartOffset" | "runningMaxTimestamp">) {
+  const empty = ActiveSegment.empty({ number: 0, baseOffset: logStartOffset, fromSequence: 0 }).stored;
+  const maxTimestamp = runningMaxTimestamp;
+  return { ...empty, sizeInBytes: NOT_COUNTED, firstTimestamp: maxTimestamp, maxTimestamp };
+}
+
+function writeActive(writer: Writer, active: ActiveSegmentState): void {
+  writer.int64(active.number);
+  writer.int64(active.baseOffset);
+  writer.int64(active.fromSequence);
+  writer.int64(active.sizeInBytes);
+  writer.float64(active.firstTimestamp);
+  writer.float64(active.maxTimestamp);
+  writer.float64(active.createdMs);
+  writer.int64(active.indexIntervalBytes);
+  writer.int64(active.offsetEntries);
+  writer.int64(active.timeEntries);
+  writer.int64(active.bytesSinceEntry);
+}
+
+function readActive(reader: Reader): ActiveSegmentState {
+  return {
+    number: reader.int64(),
+    baseOffset: reader.int64(),
+    fromSequence: reader.int64(),
+    sizeInBytes: reader.int64(),
+    firstTimestamp: reader.float64(),
+    maxTimestamp: reader.float64(),
+    createdMs: reader.float64(),
+    indexIntervalBytes: reader.int64(),
+    offsetEntries: reader.int64(),
+    timeEntries: reader.int64(),
+    bytesSinceEntry: reader.int64(),
+  };
+}
+
+function readProducer(reader: Reader, version: number): ProducerEntry {
   const producerId = reader.int64();
   const producerEpoch = reader.int16();
+  const hasTransactions = version >= FIRST_VERSION_WITH_TRANSACTIONS;
+  const coordinatorEpoch = hasTransactions ? reader.int32() : -1;
+  const currentTxnFirstOffset = hasTransactions ? reader.int64() : -1;
   const lastTimestamp = reader.float64();
   const lastSeenMs = reader.float64();
   const batches: ProducedBatch[] = [];
@@ -86,5 +165,5 @@ function readProducer(reader: Reader): ProducerEntry {
       timestamp: reader.float64(),
     });
   }
-  return { producerId, producerEpoch, lastTimestamp, lastSeenMs, batches };
+  return { producerId, producerEpoch, coordinatorEpoch, currentTxnFirstOffset, lastTimestamp, lastSeenMs, batches };
 }

@@ -22,6 +22,8 @@ export interface ClusterImage {
   readonly defaultBrokerConfigs: ConfigValues;
   /** Dynamic broker configs of single brokers, by broker id. */
   readonly brokerConfigs: Readonly<Record<number, ConfigValues>>;
+  /** What was set for single groups, by group id. */
+  readonly groupConfigs: Readonly<Record<string, ConfigValues>>;
 }
 
 export interface BrokerImage {

@@ -152,6 +152,7 @@ export interface AttributeFlags {
   readonly timestampType?: TimestampType;
   readonly transactional?: boolean;
   readonly control?: boolean;
+  readonly deleteHorizon?: boolean;
 }
 
 export function makeAttributes(flags: AttributeFlags): number {
@@ -159,7 +160,8 @@ export function makeAttributes(flags: AttributeFlags): number {
     flags.codec |
     (flags.timestampType === "LogAppendTime" ? LOG_APPEND_TIME_BIT : 0) |
     (flags.transactional ? TRANSACTIONAL_BIT : 0) |
-    (flags.control ? CONTROL_BIT : 0)
+    (flags.control ? CONTROL_BIT : 0) |
+    (flags.deleteHorizon ? DELETE_HORIZON_BIT : 0)
   );
 }
 
@@ -185,7 +187,7 @@ export function stampLogAppendTime(kernels: Kernels, bytes: Uint8Array, at: numb
   stampMaxTimestamp(kernels, bytes, at, { timestampType: "LogAppendTime", maxTimestampMs: timestampMs });
 }
 
-/** Writes the timestamp type and the greatest timestamp, and renews the CRC. */
+/** Writes the timestamp type and the greatest timestamp into a batch whose CRC is right, and keeps it right without reading the batch. */
 export function stampMaxTimestamp(
   kernels: Kernels,
   bytes: Uint8Array,
@@ -193,10 +195,21 @@ export function stampMaxTimestamp(
   stamp: { readonly timestampType: TimestampType; readonly maxTimestampMs: number },
 ): void {
   const view = headerView(bytes, at);
-  const attributes = view.getInt16(AT.attributes) & ~LOG_APPEND_TIME_BIT;
-  view.setInt16(AT.attributes, attributes | (stamp.timestampType === "LogAppendTime" ? LOG_APPEND_TIME_BIT : 0));
+  const from = at + AT.attributes;
+  const stampsEnd = AT.maxTimestamp + 8;
+  const difference = bytes.slice(from, at + stampsEnd);
+  const attributes = view.getInt16(AT.attributes);
+  view.setInt16(AT.attributes, stampedAttributes(attributes, codecOf(attributes), stamp.timestampType));
   writeInt64(view, AT.maxTimestamp, stamp.maxTimestampMs);
-  stampCrc(kernels, bytes, at);
+  for (let index = 0; index < difference.length; index++) difference[index] ^= bytes[from + index];
+  const bytesBehind = LOG_OVERHEAD_BYTES + view.getInt32(AT.batchLength) - stampsEnd;
+  view.setUint32(AT.crc, kernels.crc32cPatched(view.getUint32(AT.crc), difference, bytesBehind));
+}
+
+/** The attributes with another codec and timestamp type. */
+export function stampedAttributes(attributes: number, codec: number, timestampType: TimestampType): number {
+  const rest = attributes & ~(CODEC_MASK | LOG_APPEND_TIME_BIT);
+  return rest | codec | (timestampType === "LogAppendTime" ? LOG_APPEND_TIME_BIT : 0);
 }
 
 /** Computes and writes the CRC of the batch at `at`, whose length field is right. */
@@ -221,6 +234,11 @@ export function writeBatchHeader(bytes: Uint8Array, at: number, header: Omit<Bat
   view.setInt16(AT.producerEpoch, header.producerEpoch);
   view.setInt32(AT.baseSequence, header.baseSequence);
   view.setInt32(AT.recordCount, header.recordCount);
+}
+
+/** Gives the batch at `at` of `target` the base and the greatest timestamp of the batch at the beginning of `batch`, to the bit. */
+export function copyTimestamps(batch: Uint8Array, target: Uint8Array, at: number): void {
+  target.set(batch.subarray(AT.baseTimestamp, AT.producerId), at + AT.baseTimestamp);
 }
 
 function headerView(bytes: Uint8Array, at: number): DataView {

@@ -42,7 +42,8 @@ export function buildBatch(
   });
 }
 
-function packingOf(compression: Compression, codec: Codec): BatchDraft["packing"] {
+/** How the kernels get a batch with this codec. */
+export function packingOf(compression: Compression, codec: Codec): BatchDraft["packing"] {
   switch (codec) {
     case Codec.NONE:
       return "none";

@@ -12,6 +12,19 @@ export interface Compression {
   readonly codecs: Codecs;
 }
 
+const CODEC_NAMES: { readonly [name: string]: Codec } = {
+  uncompressed: Codec.NONE,
+  gzip: Codec.GZIP,
+  snappy: Codec.SNAPPY,
+  lz4: Codec.LZ4,
+  zstd: Codec.ZSTD,
+};
+
+/** The codec that a topic's `compression.type` asks for; null for `producer`, which keeps what the producer chose. */
+export function codecOfTopic(compressionType: string): Codec | null {
+  return CODEC_NAMES[compressionType] ?? null;
+}
+
 export type Opened =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly reason: DecodeFailure | "unknown-codec" };

@@ -3,6 +3,7 @@
  * codes (ProduceRequest.validateRecords, UnifiedLog.analyzeAndValidateRecords, LogValidator). Departures:
  *
  * - a compressed batch passes unopened where its header suffices; Kafka opens each one;
+ * - a batch whose codec the topic changes keeps its records' bytes, once opened; Kafka writes each record anew;
  * - offset deltas other than 0, 1, 2, … are INVALID_RECORD; Kafka rewrites such a compressed batch and accepts an uncompressed one;
  * - a batch that cannot be opened is INVALID_RECORD, or MESSAGE_TOO_LARGE beyond the limit; Kafka says UNKNOWN_SERVER_ERROR;
  * - at most MAX_RECORD_ERRORS record errors are listed.
@@ -19,9 +20,11 @@ import {
   NO_TIMESTAMP,
   peekBatch,
   readBatchHeader,
+  stampedAttributes,
   type TimestampType,
   timestampTypeOf,
 } from "./batch.ts";
+import { packingOf } from "./builder.ts";
 import { type Compression, decompress, MAX_DECOMPRESSED_BATCH_BYTES } from "./compression.ts";
 import { findRecordErrors, isOutOfRange, type RecordError, type RecordRules } from "./record-errors.ts";
 
@@ -34,6 +37,10 @@ export interface ValidationRules extends RecordRules {
   readonly maxMessageBytes: number;
   /** The topic's `message.timestamp.type`. */
   readonly timestampType: TimestampType;
+  /** What the topic's `compression.type` asks for (`codecOfTopic`); null or missing leaves the producer's choice. */
+  readonly codec?: Codec | null;
+  /** A coordinator may write control batches, and its batches carry no sequences. */
+  readonly byCoordinator?: boolean;
   /** What a batch that must be opened may inflate to. Default MAX_DECOMPRESSED_BATCH_BYTES. */
   readonly maxDecompressedBytes?: number;
 }
@@ -45,6 +52,8 @@ export interface ValidBatch {
   readonly sizeInBytes: number;
   /** The greatest timestamp of the batch once it is stamped. */
   readonly maxTimestampMs: number;
+  /** The batch as it is to be stored when its codec had to change, stamped already; `header` is its header. */
+  readonly repacked: Uint8Array | null;
   /** What `stampMaxTimestamp` must write before the batch is stored; null when the header is right already. */
   readonly stamp: { readonly timestampType: TimestampType; readonly maxTimestampMs: number } | null;
 }
@@ -68,15 +77,16 @@ export function validateBatch(compression: Compression, records: Uint8Array, rul
   const scan = compression.kernels.scanBatch(records, 0, header.sizeInBytes);
   if (!scan.crcMatches)
     return reject(ErrorCode.CORRUPT_MESSAGE, "The CRC of the record batch does not match its bytes.");
-  const lie = checkHeader(header);
+  const lie = checkHeader(header, rules);
   if (lie !== null) return lie;
-  const plain = { bytes: records.subarray(BATCH_HEADER_BYTES, header.sizeInBytes), scan: scan.records };
-  if (plain.scan !== null) return checkRecords(header, plain.bytes, plain.scan, rules);
-  if (!mustOpen(header, rules)) return accept(header, header.maxTimestamp, rules);
-  const opened = open(compression, header, plain.bytes, rules);
-  if (!opened.ok) return opened;
-  const inner = compression.kernels.scanRecords(opened.bytes, header.recordCount, header.baseTimestamp);
-  return checkRecords(header, opened.bytes, inner, rules);
+  const codec = rules.codec ?? null;
+  if (codec !== null && codec !== codecOf(header.attributes)) return inspect(compression, records, codec, rules);
+  if (scan.records !== null) {
+    return checkRecords(header, records.subarray(BATCH_HEADER_BYTES, header.sizeInBytes), scan.records, rules);
+  }
+  return mustOpen(header, rules)
+    ? inspect(compression, records, null, rules)
+    : accept(header, header.maxTimestamp, rules);
 }
 
 /** There must be one batch and no other, of magic 2. Nothing of it is believed yet but its length. */
@@ -117,17 +127,18 @@ function checkSize(header: BatchHeader, rules: ValidationRules): RejectedBatch |
   if (header.baseOffset !== 0) {
     return reject(ErrorCode.INVALID_RECORD, `The base offset of a produced batch must be 0, not ${header.baseOffset}.`);
   }
-  if (header.sizeInBytes > rules.maxMessageBytes) {
-    return reject(
-      ErrorCode.MESSAGE_TOO_LARGE,
-      `The record batch has ${header.sizeInBytes} bytes; max.message.bytes is ${rules.maxMessageBytes}.`,
-    );
-  }
-  return null;
+  return header.sizeInBytes > rules.maxMessageBytes ? rejectSize(header.sizeInBytes, rules) : null;
+}
+
+function rejectSize(sizeInBytes: number, rules: ValidationRules): RejectedBatch {
+  return reject(
+    ErrorCode.MESSAGE_TOO_LARGE,
+    `The record batch has ${sizeInBytes} bytes; max.message.bytes is ${rules.maxMessageBytes}.`,
+  );
 }
 
 /** What the header says must agree with itself. */
-function checkHeader(header: BatchHeader): RejectedBatch | null {
+function checkHeader(header: BatchHeader, rules: ValidationRules): RejectedBatch | null {
   const { lastOffsetDelta, recordCount, attributes, producerId, baseSequence } = header;
   const codec = codecOf(attributes);
   if (codec > Codec.ZSTD) return reject(ErrorCode.UNKNOWN_SERVER_ERROR, `There is no compression codec ${codec}.`);
@@ -142,6 +153,7 @@ function checkHeader(header: BatchHeader): RejectedBatch | null {
       `The batch has ${recordCount} records but the last offset delta ${lastOffsetDelta}.`,
     );
   }
+  if (rules.byCoordinator) return null;
   if (isControl(attributes)) return reject(ErrorCode.INVALID_RECORD, "Clients may not write control records.");
   if (producerId >= 0 && baseSequence < 0) {
     return reject(ErrorCode.INVALID_RECORD, `The batch of producer ${producerId} has the sequence ${baseSequence}.`);
@@ -157,25 +169,80 @@ function mustOpen(header: BatchHeader, rules: ValidationRules): boolean {
   return isPastBounded || isOutOfRange(header.maxTimestamp, rules);
 }
 
+/** Opens the batch and checks its records, and gives it another codec when it should have one. */
+function inspect(
+  compression: Compression,
+  records: Uint8Array,
+  codec: Codec | null,
+  rules: ValidationRules,
+): BatchOutcome {
+  const header = readBatchHeader(records, 0);
+  const batch = records.subarray(0, header.sizeInBytes);
+  const packed = batch.subarray(BATCH_HEADER_BYTES);
+  const isKernel = ![Codec.GZIP, Codec.ZSTD].some((one) => one === codecOf(header.attributes));
+  const opened = isKernel ? null : open(compression, header, packed, rules);
+  if (opened?.ok === false) return opened;
+  const maxBytes = maxDecompressedBytes(rules);
+  const repacked = compression.kernels.repackBatch(batch, {
+    opened: opened?.bytes ?? null,
+    packing: packingOf(compression, codec ?? Codec.NONE),
+    attributes: stampedAttributes(header.attributes, codec ?? Codec.NONE, rules.timestampType),
+    maxBytes,
+    stamp(scan) {
+      if (codec === null || !isAcceptable(header, scan, rules)) return null;
+      return accept(header, greatest(header, scan), rules).maxTimestampMs;
+    },
+  });
+  if (!repacked.ok) return rejectPacked(repacked.reason, maxBytes);
+  if (repacked.bytes !== null) return acceptRepacked(repacked.bytes, rules);
+  if (repacked.scan.fault === ScanFault.NONE && isAcceptable(header, repacked.scan, rules)) {
+    return accept(header, greatest(header, repacked.scan), rules);
+  }
+  // Only to say which records are wrong are they opened once more.
+  const again = open(compression, header, packed, rules);
+  return again.ok ? checkRecords(header, again.bytes, repacked.scan, rules) : again;
+}
+
+function acceptRepacked(repacked: Uint8Array, rules: ValidationRules): BatchOutcome {
+  const header = readBatchHeader(repacked, 0);
+  const { sizeInBytes, maxTimestamp } = header;
+  if (sizeInBytes > rules.maxMessageBytes) return rejectSize(sizeInBytes, rules);
+  return { ok: true, header, sizeInBytes, maxTimestampMs: maxTimestamp, repacked, stamp: null };
+}
+
 function open(compression: Compression, header: BatchHeader, packed: Uint8Array, rules: ValidationRules) {
-  const maxBytes = rules.maxDecompressedBytes ?? MAX_DECOMPRESSED_BATCH_BYTES;
+  const maxBytes = maxDecompressedBytes(rules);
   const opened = decompress(compression, codecOf(header.attributes), packed, maxBytes);
-  if (opened.ok) return opened;
-  return opened.reason === "too-large"
+  return opened.ok ? opened : rejectPacked(opened.reason, maxBytes);
+}
+
+function maxDecompressedBytes(rules: ValidationRules): number {
+  return rules.maxDecompressedBytes ?? MAX_DECOMPRESSED_BATCH_BYTES;
+}
+
+function rejectPacked(reason: string, maxBytes: number): RejectedBatch {
+  return reason === "too-large"
     ? reject(ErrorCode.MESSAGE_TOO_LARGE, `The record batch inflates to more than ${maxBytes} bytes.`)
-    : reject(ErrorCode.INVALID_RECORD, `The compressed record batch cannot be opened: ${opened.reason}.`);
+    : reject(ErrorCode.INVALID_RECORD, `The compressed record batch cannot be opened: ${reason}.`);
 }
 
 function checkRecords(header: BatchHeader, plain: Uint8Array, scan: RecordScan, rules: ValidationRules): BatchOutcome {
   if (scan.fault !== ScanFault.NONE) return reject(ErrorCode.INVALID_RECORD, describeFault(scan, header));
-  const isAppendTime = timestampTypeOf(header.attributes) === "LogAppendTime";
-  const isKeyed = !rules.compacted || scan.keylessCount === 0;
-  if (isKeyed && (isAppendTime ? isTimelyAppendTime(header, rules) : isTimely(scan, rules))) {
-    const maxTimestamp = isAppendTime ? header.maxTimestamp : Math.min(scan.maxTimestamp, Number.MAX_SAFE_INTEGER);
-    return accept(header, maxTimestamp, rules);
-  }
+  if (isAcceptable(header, scan, rules)) return accept(header, greatest(header, scan), rules);
   const { errors, kind } = findRecordErrors(plain, header, rules);
   return rejectRecords(errors, kind);
+}
+
+function isAcceptable(header: BatchHeader, scan: RecordScan, rules: ValidationRules): boolean {
+  const isKeyed = !rules.compacted || scan.keylessCount === 0;
+  const isAppendTime = timestampTypeOf(header.attributes) === "LogAppendTime";
+  return isKeyed && (isAppendTime ? isTimelyAppendTime(header, rules) : isTimely(scan, rules));
+}
+
+/** The greatest timestamp that a batch of sound records has. */
+function greatest(header: BatchHeader, scan: RecordScan): number {
+  if (timestampTypeOf(header.attributes) === "LogAppendTime") return header.maxTimestamp;
+  return Math.min(scan.maxTimestamp, Number.MAX_SAFE_INTEGER);
 }
 
 function isTimely(scan: RecordScan, rules: ValidationRules): boolean {
@@ -197,7 +264,7 @@ function accept(header: BatchHeader, maxTimestamp: number, rules: ValidationRule
   const maxTimestampMs = timestampType === "LogAppendTime" ? rules.nowMs : maxTimestamp;
   const isRight = timestampTypeOf(header.attributes) === timestampType && header.maxTimestamp === maxTimestampMs;
   const stamp = isRight ? null : { timestampType, maxTimestampMs };
-  return { ok: true, header, sizeInBytes: header.sizeInBytes, maxTimestampMs, stamp };
+  return { ok: true, header, sizeInBytes: header.sizeInBytes, maxTimestampMs, repacked: null, stamp };
 }
 
 function reject(errorCode: ErrorCode, message: string): RejectedBatch {

@@ -103,7 +103,7 @@ describe("DescribeConfigs", () => {
     { title: "another's loggers", type: BROKER_LOGGER, name: "2", error: "INVALID_REQUEST" },
     { title: "client metrics", type: CLIENT_METRICS, name: "s", error: "NONE" },
     { title: "nameless client metrics", type: CLIENT_METRICS, name: "", error: "INVALID_REQUEST" },
-    { title: "a group", type: GROUP, name: "g", error: "INVALID_REQUEST" },
+    { title: "a nameless group", type: GROUP, name: "", error: "INVALID_REQUEST" },
     { title: "an unknown type", type: 77, name: "x", error: "INVALID_REQUEST" },
   ] as const)("$title: $error", async ({ type, name, error }) => {
     const { one } = await twoBrokers();

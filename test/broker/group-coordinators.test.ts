@@ -1,24 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { GroupCoordinators } from "#broker/group-coordinators.ts";
 import { ZERO_UUID } from "#bytes/uuid.ts";
+import { partitionOfKey } from "#coordinator/partition.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import { MemberBudget } from "#group/member-budget.ts";
 import { OffsetBudget } from "#group/offset-budget.ts";
-import { partitionOfGroup } from "#group/partition.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../doubles/manual-time.ts";
 import { GroupWorld } from "../group/group-world.ts";
 
-const G = partitionOfGroup("g", 50);
+const G = partitionOfKey("g", 50);
 /** Another group with the same coordinator. */
 const NEIGHBOUR =
   ["a", "b", "c"]
     .flatMap((one) => Array.from({ length: 50 }, (_, i) => one + i))
-    .find((id) => partitionOfGroup(id, 50) === G) ?? "";
+    .find((id) => partitionOfKey(id, 50) === G) ?? "";
 
 function setUp() {
   const world = new GroupWorld();
-  return { world, log: world.log, groups: new GroupCoordinators(world, DEFAULT_GROUP_CONFIG) };
+  return { world, log: world.log, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
 }
 
 function join(more: object = {}) {
@@ -118,7 +118,7 @@ describe("what a client is told", () => {
     await groups.commitOffsets(commit(0, { topics: [{ topic: "t", topicId: ZERO_UUID, partitions }] }));
     expect(log.appends).toBe(3);
     expect(log.partitions.get(G)?.length).toBe(600);
-    const again = new GroupCoordinators(groups.environment, DEFAULT_GROUP_CONFIG);
+    const again = new GroupCoordinators(groups.environment, () => DEFAULT_GROUP_CONFIG);
     expect(await again.fetchOffsets("g", null)).toEqual(await groups.fetchOffsets("g", null));
   });
 });
@@ -227,7 +227,7 @@ describe("topics that are created anew", () => {
     const { world, log, commitTo, recreate } = setUpRecreated();
     await commitTo("h", 42);
     recreate();
-    const cold = new GroupCoordinators(world, DEFAULT_GROUP_CONFIG);
+    const cold = new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG);
     expect((await cold.fetchOffsets("h", null)).value).toEqual([]);
     const named = await cold.fetchOffsets("h", [{ topic: "t", topicId: ZERO_UUID, partitionIndexes: [0] }]);
     expect(named.value?.[0].partitions[0].offset).toBe(-1);
@@ -309,14 +309,14 @@ describe("loading and leadership", () => {
   it("the offsets of all coordinators of a broker have one budget, and those that are let go give theirs back", async () => {
     const world = new GroupWorld();
     const budget = new OffsetBudget(10_000);
-    const groups = new GroupCoordinators(world, DEFAULT_GROUP_CONFIG, new MemberBudget(), budget);
+    const groups = new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG, new MemberBudget(), budget);
     const codeOf = async (groupId: string) => {
       const partitions = [{ partitionIndex: 0, offset: 1, leaderEpoch: -1, metadata: "m".repeat(4_000) }];
       const topics = [{ topic: "t", topicId: ZERO_UUID, partitions }];
       const { outcomes } = await groups.commitOffsets(commit(1, { groupId, topics }));
       return outcomes?.[0][0].errorCode;
     };
-    const other = Array.from({ length: 50 }, (_, i) => `o${i}`).find((id) => partitionOfGroup(id, 50) !== G) ?? "";
+    const other = Array.from({ length: 50 }, (_, i) => `o${i}`).find((id) => partitionOfKey(id, 50) !== G) ?? "";
     expect(await codeOf("g")).toBe(ErrorCode.NONE);
     const held = budget.heldBytes;
     expect(await codeOf(other)).toBe(ErrorCode.POLICY_VIOLATION);
@@ -333,7 +333,7 @@ describe("loading and leadership", () => {
 
   it("without the topic there is no coordinator until it is looked for", async () => {
     const { groups, world } = setUp();
-    world.partitionCount = 0;
+    world.offsetsPartitions = 0;
     expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
     expect((await groups.listGroups({ states: [], types: [] })).value).toEqual([]);
     world.creatable = 0;

@@ -1,20 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { GroupCoordinators } from "#broker/group-coordinators.ts";
-import { DEFAULT_GROUP_CONFIG, REWRITE_MIN_RECORDS } from "#group/limits.ts";
-import { partitionOfGroup } from "#group/partition.ts";
+import { REWRITE_MIN_RECORDS } from "#coordinator/limits.ts";
+import { partitionOfKey } from "#coordinator/partition.ts";
+import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../doubles/manual-time.ts";
 import { GroupWorld, type MemoryCoordinatorLog } from "../group/group-world.ts";
 
 // The log of a coordinator is rewritten when it has outgrown what lives in it; whatever happens in between, a load finds the same.
 
-const G = partitionOfGroup("g", 50);
+const G = partitionOfKey("g", 50);
 const PARTITIONS = 5_000;
 
 function setUp() {
   const world = new GroupWorld();
   world.topics.set("wide", { topicId: "wideewideewideewideewA", partitions: PARTITIONS });
-  return { world, groups: new GroupCoordinators(world, DEFAULT_GROUP_CONFIG) };
+  return { world, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
 }
 
 function commit(world: GroupWorld, offset: number, count = PARTITIONS) {
@@ -47,7 +48,7 @@ async function found(log: MemoryCoordinatorLog, before: GroupWorld) {
   const world = new GroupWorld();
   for (const [name, topic] of before.topics) world.topics.set(name, topic);
   world.log = log.crashed();
-  const groups = new GroupCoordinators(world, DEFAULT_GROUP_CONFIG);
+  const groups = new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG);
   const described = await groups.describeGroup("g");
   const offsets = await groups.fetchOffsets("g", null);
   return { offsets, described };
@@ -77,7 +78,7 @@ describe("a log that has outgrown what lives in it", () => {
     const again = new GroupWorld();
     again.topics.set("wide", world.topics.get("wide") ?? { topicId: "", partitions: 0 });
     again.log = full;
-    const loaded = new GroupCoordinators(again, DEFAULT_GROUP_CONFIG);
+    const loaded = new GroupCoordinators(again, () => DEFAULT_GROUP_CONFIG);
     expect((await loaded.fetchOffsets("g", null)).value?.[0].partitions[3].offset).toBe(round - 1 + 3);
     await settle();
     expect([again.log.trims, size(again)]).toEqual([1, PARTITIONS]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GROUP_METADATA_TOPIC } from "#cluster/topic-names.ts";
-import { REWRITE_MIN_RECORDS } from "#group/limits.ts";
-import { partitionOfGroup } from "#group/partition.ts";
+import { REWRITE_MIN_RECORDS } from "#coordinator/limits.ts";
+import { partitionOfKey } from "#coordinator/partition.ts";
 import { OffsetCommitRequest, OffsetCommitResponse } from "#protocol/messages/08-offset-commit.ts";
 import { OffsetFetchRequest, OffsetFetchResponse } from "#protocol/messages/09-offset-fetch.ts";
 import { FindCoordinatorRequest, FindCoordinatorResponse } from "#protocol/messages/10-find-coordinator.ts";
@@ -42,7 +42,7 @@ async function setUp() {
   await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 3, { key: "g", keyType: 0 });
   const log = () => {
     const broker = cluster.broker(1);
-    const lead = broker.lead(broker.cluster.topicByName(GROUP_METADATA_TOPIC), partitionOfGroup("g", 50));
+    const lead = broker.lead(broker.cluster.topicByName(GROUP_METADATA_TOPIC), partitionOfKey("g", 50));
     if (typeof lead === "number") throw new Error("the broker doesn't lead the group's partition");
     return lead;
   };

@@ -1,23 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { GroupCoordinators } from "#broker/group-coordinators.ts";
 import { ZERO_UUID } from "#bytes/uuid.ts";
+import { partitionOfKey } from "#coordinator/partition.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
-import { partitionOfGroup } from "#group/partition.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../doubles/manual-time.ts";
 import { GroupWorld } from "../group/group-world.ts";
 
-const G = partitionOfGroup("g", 50);
+const G = partitionOfKey("g", 50);
 const NEW = "neue Gruppe";
 /** Another group with the same coordinator. */
 const NEIGHBOUR =
   ["a", "b", "c"]
     .flatMap((one) => Array.from({ length: 50 }, (_, i) => one + i))
-    .find((id) => partitionOfGroup(id, 50) === G) ?? "";
+    .find((id) => partitionOfKey(id, 50) === G) ?? "";
 
 function setUp() {
   const world = new GroupWorld();
-  return { world, log: world.log, groups: new GroupCoordinators(world, DEFAULT_GROUP_CONFIG) };
+  return { world, log: world.log, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
 }
 
 function join(more: object = {}) {

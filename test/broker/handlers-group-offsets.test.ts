@@ -175,7 +175,7 @@ describe("OffsetCommit and OffsetFetch", () => {
 
   it("where there is no coordinator, every version says so", async () => {
     const server = new GroupServer();
-    server.world.partitionCount = 0;
+    server.world.offsetsPartitions = 0;
     const topics = [{ name: "t", partitionIndexes: [0] }];
     const first = await server.fetch(1, { groupId: "g", topics });
     expect(first.topics[0].partitions[0].errorCode).toBe(ErrorCode.NOT_COORDINATOR);

@@ -115,17 +115,17 @@ describe("FindCoordinator", () => {
   for (const version of versions(findCoordinator)) {
     it(`version ${version}`, async () => {
       const server = new GroupServer();
-      server.world.partitionCount = 0;
+      server.world.offsetsPartitions = 0;
       const ask = async (keyType: number) => {
         const answer = await server.find(version, { key: "g", keyType, coordinatorKeys: ["g", "h"] });
         return version < 4 ? answer : answer.coordinators[1];
       };
       expect(await ask(0)).toMatchObject({ errorCode: 0, nodeId: 1, host: "host-1", port: 9091 });
-      server.world.partitionCount = 0;
+      server.world.offsetsPartitions = 0;
       server.world.creatable = 0;
       expect(await ask(0)).toMatchObject({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, nodeId: -1, port: -1 });
       if (version === 0) return;
-      for (const keyType of [1, 2, 7]) expect((await ask(keyType)).errorCode).toBe(ErrorCode.INVALID_REQUEST);
+      for (const keyType of [3, 7]) expect((await ask(keyType)).errorCode).toBe(ErrorCode.INVALID_REQUEST);
     });
   }
 });

@@ -94,6 +94,37 @@ function rulesBroken(history: readonly HistoryEvent[], options: CheckOptions = {
   return [...new Set(check(history, options).map(({ rule }) => rule))];
 }
 
+const inTransaction = (baseOffset: number, ids: readonly string[], more: Partial<ProduceEvent> = {}) =>
+  produced(baseOffset, ids, { transaction: "x/1", ...more });
+
+const committedOnly = (offset: number, ids: readonly string[], more: Partial<FetchEvent> = {}) =>
+  fetched(offset, ids, { isCommittedOnly: true, ...more });
+
+const ended = (outcome: "committed" | "aborted" | "unknown", invokedMs = 100): HistoryEvent => ({
+  type: "transaction",
+  client: "p",
+  transaction: "x/1",
+  transactionalId: "x",
+  outcome,
+  invokedMs,
+  completedMs: invokedMs + 1,
+});
+
+/** One record of another topic, and its copy. */
+const COPIED: readonly HistoryEvent[] = [
+  inTransaction(0, ["c1"], { copies: ["a@0"] }),
+  ended("committed"),
+  committedOnly(0, ["c1"]),
+  {
+    type: "copier",
+    client: "c",
+    transactionalId: "x",
+    partitions: [{ topic: "from", partition: 0 }],
+    invokedMs: 0,
+    completedMs: 1,
+  },
+];
+
 const quiet = (atMs: number): HistoryEvent => ({ type: "quiet", atMs });
 const deleted = { type: "delete-records", client: "a", ...AT, invokedMs: 500, completedMs: 501 } as const;
 const FINE = [produced(0, ["a", "b"]), produced(2, ["c"]), fetched(0, ["a", "b", "c"])];
@@ -117,6 +148,25 @@ describe("a history that keeps the promises", () => {
     [
       "a static member in its own place",
       [assigned("m1", 1, { instanceId: "i" }), assigned("m2", 1, { instanceId: "i" })],
+    ],
+    [
+      "a record whose first place was deleted before anybody read it",
+      [
+        produced(0, ["a"], { idempotent: false, attempts: 2, order: 0 }),
+        produced(1, ["b"], { idempotent: false, order: 1 }),
+        { ...deleted, invokedMs: 20, completedMs: 21, beforeOffset: 1, lowWatermark: 1, outcome: "acknowledged" },
+        fetched(1, ["b", "a"], { logStartOffset: 1 }),
+      ],
+    ],
+    [
+      "transactions: aborted ones and open ones that nobody is shown, and one of which nobody knows",
+      [
+        inTransaction(0, ["a"]),
+        ended("aborted"),
+        inTransaction(1, ["b"], { transaction: "x/2" }),
+        committedOnly(0, [], { nextOffset: 2, highWatermark: 2 }),
+        fetched(0, ["a", "b"]),
+      ],
     ],
     ["a reader that begins inside a batch", [produced(0, ["a", "b"]), fetched(1, ["b"])]],
   ])("%s", (_, history) => {
@@ -215,12 +265,57 @@ describe("a broken promise", () => {
       { lateMs: 100 },
     ],
     ["unread", [produced(0, ["a"])], { isComplete: true }],
+    ["aborted-read", [inTransaction(0, ["a"]), ended("aborted"), committedOnly(0, ["a"])]],
+    ["aborted-read", [inTransaction(0, ["a"]), ended("committed", 5_000), committedOnly(0, ["a"])]],
+    ["aborted-read", [inTransaction(0, ["a"]), committedOnly(0, ["a"])]],
+    [
+      "torn-transaction",
+      [inTransaction(0, ["a"]), inTransaction(1, ["b"]), ended("unknown"), committedOnly(0, ["a"], { nextOffset: 2 })],
+      { isComplete: true },
+    ],
+    [
+      "torn-transaction",
+      [inTransaction(0, ["a"]), ended("committed"), committedOnly(0, [], { nextOffset: 1, highWatermark: 1 })],
+      { isComplete: true },
+    ],
+    [
+      "copied-twice",
+      [...COPIED, inTransaction(1, ["c2"], { copies: ["a@0"] }), committedOnly(0, ["c1", "c2"])],
+      { isComplete: true },
+    ],
+    ["not-copied", [...COPIED, fetched(0, ["a", "b"], { topic: "from" })], { isComplete: true }],
   ])("%s", (rule, history, options) => {
     expect(rulesBroken(history, options)).toContain(rule);
   });
 
   it("is known by every rule", () => {
-    expect(RULES).toHaveLength(20);
+    expect(RULES).toHaveLength(24);
+  });
+});
+
+describe("a group that was forgotten", () => {
+  const joined = (memberId: string, generation: number, invokedMs: number): HistoryEvent[] => {
+    const times = { invokedMs, completedMs: invokedMs + 10 };
+    return [
+      { type: "join", client: memberId, group: "g", memberId, generation, ...times },
+      assigned(memberId, generation, times),
+    ];
+  };
+  const anew = [...joined("m1", 1, 100), ...joined("m1", 2, 200), ...joined("m2", 1, 300), ...joined("m2", 2, 400)];
+
+  it("may begin anew where clocks went on so far", () => {
+    expect(rulesBroken(anew).sort()).toEqual(["generation-reused", "two-owners"]);
+    expect(check(anew, { forgetsGroups: true })).toEqual([]);
+  });
+
+  it("may not when it had committed something", () => {
+    const keeps = committed(5, { memberId: "m1", generation: 2, invokedMs: 220, completedMs: 221 });
+    expect(rulesBroken([...anew, keeps], { forgetsGroups: true })).toContain("generation-reused");
+  });
+
+  it("may not while others are in it", () => {
+    const twice = [...joined("m1", 1, 100), ...joined("m2", 1, 105)];
+    expect(rulesBroken(twice, { forgetsGroups: true })).toEqual(["two-owners"]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Anomaly, CheckOptions, FetchEvent, HistoryEvent, TopicEvent } from
 import { partitionsOf, SeenLog } from "./logs.ts";
 import { checkProducers } from "./producers.ts";
 import { Report } from "./report.ts";
+import { checkTransactions } from "./transactions.ts";
 
 /**
  * Holds a history of clients against the rules of `docs/promises.md`. It knows nothing of the cluster but what the clients were told, so
@@ -16,6 +17,7 @@ export function check(history: readonly HistoryEvent[], options: CheckOptions = 
   for (const log of logs.values()) log.check();
   checkProducers(history, logs, report);
   checkGroups(history, logs, report);
+  checkTransactions(history, logs, report);
   checkProducerIds(history, report);
   checkTopics(history, report);
   if (options.lateMs) for (const log of logs.values()) checkLate(log, options.lateMs, report);
@@ -67,6 +69,8 @@ function isAcknowledged(event: TopicEvent): boolean {
 function checkLate(log: SeenLog, lateMs: number, report: Report): void {
   for (const event of log.history.fetched) {
     if (event.completedMs === null || event.errorCode !== 0 || event.minBytes > 1) continue;
+    // What is acknowledged within a transaction is nothing for it before the transaction has ended.
+    if (event.isCommittedOnly === true) continue;
     if (!report.isQuiet(event.invokedMs)) continue;
     const missed = log.history.produced.find((batch) => isMissed(event, batch, lateMs));
     if (missed === undefined) continue;

@@ -1,5 +1,6 @@
 import type { AssignmentEvent, CommitEvent, CommittedEvent, FetchEvent, HistoryEvent, JoinEvent } from "./history.ts";
 import { keyOf } from "./history.ts";
+import { apart, type Generations } from "./incarnations.ts";
 import type { SeenLog } from "./logs.ts";
 import type { Report } from "./report.ts";
 import { RunningMax } from "./running-max.ts";
@@ -13,15 +14,18 @@ export function checkGroups(
   const joins = history.filter((event) => event.type === "join");
   const assignments = history.filter((event) => event.type === "assignment");
   const commits = history.filter((event) => event.type === "commit");
-  checkOwners(assignments, report);
-  checkGenerations(joins, assignments, commits, report);
+  const told = { joins, assignments, commits };
+  const generations = report.options.forgetsGroups === true ? apart(told) : told;
+  checkOwners(generations.assignments, report);
+  checkGenerations(generations, report);
   checkCommitted(
     commits,
     history.filter((event) => event.type === "committed"),
     report,
   );
   checkSkipped(
-    commits,
+    // A program that copies reads what it wants, and `transactions.ts` looks at what it left out.
+    commits.filter((event) => event.isTransactional !== true),
     history.filter((event) => event.type === "fetch" && event.group !== null) as FetchEvent[],
     logs,
     report,
@@ -50,12 +54,7 @@ function ownerOf({ memberId, instanceId }: AssignmentEvent): string {
 }
 
 /** Once a generation has its assignment, joins lead to it or a later one, and commits of older ones are refused. */
-function checkGenerations(
-  joins: readonly JoinEvent[],
-  assignments: readonly AssignmentEvent[],
-  commits: readonly CommitEvent[],
-  report: Report,
-): void {
+function checkGenerations({ joins, assignments, commits }: Generations, report: Report): void {
   const newest = new Map<string, RunningMax>();
   const members = new Map<string, JoinEvent>();
   for (const event of assignments) {

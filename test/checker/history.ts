@@ -15,6 +15,8 @@ export type HistoryEvent =
   | JoinEvent
   | AssignmentEvent
   | ProducerIdEvent
+  | TransactionEvent
+  | CopierEvent
   | TopicEvent
   | TopicsSeenEvent
   | QuietEvent;
@@ -48,6 +50,10 @@ export interface ProduceEvent extends Exchange, PartitionOf {
   readonly outcome: "acknowledged" | "refused" | "unknown";
   /** -1 where the answer didn't say. */
   readonly baseOffset: number;
+  /** The transaction that it is part of. */
+  readonly transaction?: string;
+  /** What each record is a copy of, by id, where a program writes what it has read. */
+  readonly copies?: readonly string[];
   /** Kafka's error code of the last answer. 45 (OUT_OF_ORDER_SEQUENCE_NUMBER) only for a batch that was the next in order. */
   readonly errorCode: number;
 }
@@ -64,6 +70,8 @@ export interface FetchEvent extends Exchange, PartitionOf {
   /** The offset behind the last batch of the answer; the offset asked for when there was none. */
   readonly nextOffset: number;
   readonly minBytes: number;
+  /** The reader wants only what is committed, and leaves out what the answer calls aborted. */
+  readonly isCommittedOnly?: boolean;
   /** From `offset` on. A value that isn't whole has the id `"?"`. */
   readonly records: readonly SeenRecord[];
 }
@@ -87,13 +95,16 @@ export interface DeleteRecordsEvent extends Exchange, PartitionOf {
   readonly lowWatermark: number;
 }
 
-/** OffsetCommit for one partition. */
+/** OffsetCommit for one partition; or TxnOffsetCommit, which is asked for and answered by the end of its transaction. */
 export interface CommitEvent extends Exchange, PartitionOf {
   readonly type: "commit";
   readonly group: string;
   readonly memberId: string;
+  /** -1 where the client is in no group. */
   readonly generation: number;
   readonly offset: number;
+  /** Part of a transaction. */
+  readonly isTransactional?: boolean;
   readonly outcome: "acknowledged" | "refused" | "unknown";
 }
 
@@ -127,6 +138,23 @@ export interface ProducerIdEvent extends Exchange {
   readonly type: "producer-id";
   readonly producerId: number;
   readonly producerEpoch: number;
+}
+
+/** The end of a transaction, as its producer knows it; `invokedMs` is when the end was first asked for. */
+export interface TransactionEvent extends Exchange {
+  readonly type: "transaction";
+  /** Unique in the history. */
+  readonly transaction: string;
+  readonly transactionalId: string;
+  /** `aborted` also where nobody ever asked to commit it. */
+  readonly outcome: "committed" | "aborted" | "unknown";
+}
+
+/** Copies the records of partitions exactly once, in transactions of this id, and has come to the end of all of them by now. */
+export interface CopierEvent extends Exchange {
+  readonly type: "copier";
+  readonly transactionalId: string;
+  readonly partitions: readonly PartitionOf[];
 }
 
 /** CreateTopics, CreatePartitions or DeleteTopics for one topic. */
@@ -179,6 +207,10 @@ export const RULES = [
   "topic-lost",
   "late",
   "unread",
+  "aborted-read",
+  "torn-transaction",
+  "copied-twice",
+  "not-copied",
 ] as const;
 export type Rule = (typeof RULES)[number];
 
@@ -192,6 +224,8 @@ export interface CheckOptions {
   readonly isComplete?: boolean;
   /** After this long an answer to a parked fetch is late, in the quiet time. 0 = never. */
   readonly lateMs?: number;
+  /** The clocks went on so far that empty groups which had committed nothing may have been forgotten. */
+  readonly forgetsGroups?: boolean;
   /** Only DeleteRecords moves the start of a log. */
   readonly noRetention?: boolean;
 }

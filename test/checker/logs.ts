@@ -52,6 +52,8 @@ export class SeenLog {
   readonly places = new Map<string, number[]>();
   /** No reader has to find what lies before this. */
   readonly deletedBefore: number;
+  /** Ids of records that a reader of committed ones may not have to see: `transactions.ts` says which. */
+  readonly #inTransactions = new Set<string>();
   readonly #report: Report;
   readonly #ends = new RunningMax();
   readonly #starts = new RunningMax();
@@ -60,7 +62,10 @@ export class SeenLog {
     this.history = history;
     this.#report = report;
     this.deletedBefore = deletionBound(history);
-    for (const event of history.produced) this.#acknowledge(event);
+    for (const event of history.produced) {
+      this.#acknowledge(event);
+      if (event.transaction !== undefined) for (const id of event.ids) this.#inTransactions.add(id);
+    }
     for (const event of history.fetched) this.#see(event);
     for (const event of history.offsets)
       this.#ends.add(event.completedMs ?? Infinity, event.offset, "the end that ListOffsets told");
@@ -135,6 +140,7 @@ export class SeenLog {
       const acknowledged = this.acknowledged.get(offset);
       const wanted = acknowledged ?? this.seen.get(offset);
       if (wanted === undefined || found.get(offset) === wanted.id) continue;
+      if (event.isCommittedOnly === true && !found.has(offset) && this.#inTransactions.has(wanted.id)) continue;
       const what = found.get(offset) ?? "nothing";
       const how = acknowledged === undefined ? "read before" : "acknowledged";
       this.#report.add("lost", `${key}: ${wanted.id} was ${how} at ${offset}, ${event.client} found ${what} there`);

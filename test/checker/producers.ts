@@ -92,10 +92,12 @@ function checkOrder(session: ProduceEvent[], log: SeenLog, report: Report): void
   let last: { readonly offset: number; readonly id: string } | null = null;
   for (const batch of session) {
     if (!batch.idempotent && batch.acks !== 0 && batch.outcome !== "acknowledged") continue;
-    for (const id of batch.ids) {
+    for (const [index, id] of batch.ids.entries()) {
       const places = log.places.get(id);
       if (places === undefined) continue;
-      const offset = Math.min(...places);
+      // Where it was acknowledged is a place, too, though it may have been deleted before anybody read it there.
+      const acknowledgedAt = batch.baseOffset >= 0 ? batch.baseOffset + index : Infinity;
+      const offset = Math.min(acknowledgedAt, ...places);
       if (last !== null && offset < last.offset) {
         report.add(
           "reordered",

@@ -15,6 +15,8 @@ export interface Language {
   readonly name: string;
   readonly codecs: readonly string[];
   readonly tools: readonly string[];
+  /** Scenarios of this client alone. */
+  readonly features?: readonly string[];
   /** Fetches and builds what the client needs; answers the command that takes `own` or `interop` as its last argument. */
   install(): string[];
 }
@@ -23,13 +25,64 @@ const ALL_CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 /** Scenarios that every client runs beside its codecs. */
 export const COMMON_SCENARIOS = ["idempotent", "offsets", "group", "admin"];
 
+/** What test/clients/node/kedge-features.ts has. */
+const KEDGE_FEATURES = ["transactions", "transactions-v1", "assignors", "consumer-group", "administration"];
+
+/** What test/clients/java has for share groups. */
+const SHARE_FEATURES = ["share-implicit", "share-explicit", "share-lock", "share-transactions", "share-admin"];
+
+/** The assignors that clients have of their own, and KIP-848's where they speak it. */
+const JAVA_GROUPS = [
+  "group-range",
+  "group-roundrobin",
+  "group-sticky",
+  "group-cooperative-sticky",
+  "group-consumer",
+  "group-consumer-range",
+  "group-consumer-regex",
+  "group-upgrade",
+  "group-downgrade",
+];
+const CONFLUENT_GROUPS = ["group-range", "group-roundrobin", "group-cooperative-sticky", "group-consumer"];
+const GO_GROUPS = ["group-range", "group-roundrobin", "group-sticky"];
+const AIOKAFKA_GROUPS = ["group-range", "group-sticky"];
+
+const TRANSACTIONS = ["transactions"];
+/** With a consumer whose offsets go along. */
+const COPIES = [...TRANSACTIONS, "copy-in-transactions"];
+
 export const LANGUAGES: readonly Language[] = [
-  { name: "java", codecs: ALL_CODECS, tools: ["java", "javac", "mvn"], install: installJava },
-  { name: "confluent-python", codecs: ALL_CODECS, tools: ["python3"], install: () => installPython("confluent.py") },
-  { name: "franz-go", codecs: ALL_CODECS, tools: ["go"], install: installGo },
-  { name: "kafkajs", codecs: ["none", "gzip", "zstd"], tools: [], install: () => node("kafkajs") },
+  {
+    name: "java",
+    codecs: ALL_CODECS,
+    tools: ["java", "javac", "mvn"],
+    features: [...JAVA_GROUPS, ...COPIES, ...SHARE_FEATURES],
+    install: installJava,
+  },
+  {
+    name: "confluent-python",
+    codecs: ALL_CODECS,
+    tools: ["python3"],
+    features: [...CONFLUENT_GROUPS, ...COPIES],
+    install: () => installPython("confluent.py"),
+  },
+  { name: "franz-go", codecs: ALL_CODECS, tools: ["go"], features: [...GO_GROUPS, ...COPIES], install: installGo },
+  {
+    name: "kafkajs",
+    codecs: ["none", "gzip", "zstd"],
+    tools: [],
+    features: TRANSACTIONS,
+    install: () => node("kafkajs"),
+  },
+  { name: "kedge", codecs: ALL_CODECS, tools: [], features: KEDGE_FEATURES, install: () => node("kedge") },
   { name: "platformatic", codecs: ALL_CODECS, tools: [], install: () => node("platformatic") },
-  { name: "aiokafka", codecs: ALL_CODECS, tools: ["python3"], install: () => installPython("aiokafka_client.py") },
+  {
+    name: "aiokafka",
+    codecs: ALL_CODECS,
+    tools: ["python3"],
+    features: [...AIOKAFKA_GROUPS, ...COPIES],
+    install: () => installPython("aiokafka_client.py"),
+  },
 ];
 
 /** The tools that are not on this machine. */

@@ -106,9 +106,9 @@ const CASES: readonly Case[] = [
     error: "INVALID_REQUEST",
   },
   {
-    title: "groups",
+    title: "a value that a group may not have",
     change: alteration(GROUP, "g", ["consumer.session.timeout.ms", SET, "1"]),
-    error: "INVALID_REQUEST",
+    error: "INVALID_CONFIG",
   },
   { title: "an unknown resource type", change: alteration(77, "a", ["x", SET, "1"]), error: "INVALID_REQUEST" },
 ];

@@ -151,7 +151,7 @@ describe("a cluster", () => {
     expect(one.cluster.topicByName("__consumer_offsets")?.configs).toEqual({
       "cleanup.policy": "compact",
       "compression.type": "producer",
-      "segment.bytes": "104857600",
+      "segment.bytes": "4194304",
     });
   });
 });

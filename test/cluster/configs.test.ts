@@ -18,6 +18,7 @@ function image(more: Partial<ClusterImage> = {}): ClusterImage {
     staticBrokerConfigs: {},
     defaultBrokerConfigs: {},
     brokerConfigs: {},
+    groupConfigs: {},
     ...more,
   };
 }
@@ -192,7 +193,7 @@ describe("resolving", () => {
 
 describe("typed views", () => {
   it("of a topic for its log", () => {
-    expect(topicLogConfig(image(), 1, { configs: {} })).toEqual({
+    expect(topicLogConfig(image(), 1, { configs: {} })).toMatchObject({
       maxMessageBytes: 1_048_588,
       timestampType: "CreateTime",
       timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
@@ -206,6 +207,8 @@ describe("typed views", () => {
       segmentBytes: 1_073_741_824,
       segmentMs: 604_800_000,
       deleteRetentionMs: 86_400_000,
+      producerIdExpirationMs: 86_400_000,
+      verifiesTransactions: true,
     });
     const configs = {
       "cleanup.policy": "compact",

@@ -1,12 +1,15 @@
 import { Broker } from "#broker/broker.ts";
 import { Connection } from "#broker/connection.ts";
+import { dispatch } from "#broker/dispatch.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE } from "#broker/handler.ts";
 import { handlers } from "#broker/registry.ts";
 import { Reader } from "#bytes/reader.ts";
 import { Writer } from "#bytes/writer.ts";
 import { Cluster } from "#cluster/cluster.ts";
 import { referenceKernels } from "#kernels/reference.ts";
+import type { SpaceLimits } from "#log/local-space.ts";
 import type { BrokerImage } from "#ports/controller.ts";
+import type { ObjectStore } from "#ports/object-store.ts";
 import { encodeRequestFrame, FRAME_SIZE_BYTES } from "#protocol/frame.ts";
 import { decodeResponseHeader } from "#protocol/header.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
@@ -17,7 +20,14 @@ import { MemoryClusterStore } from "../cluster/memory-cluster-store.ts";
 import { ManualTime } from "./manual-time.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";
 
-const compression = { kernels: referenceKernels, codecs: zlibCodecs };
+export const compression = { kernels: referenceKernels, codecs: zlibCodecs };
+
+/** Where the brokers keep their logs beside their log stores, and the operator's configs. */
+export interface StorageOptions {
+  readonly objects?: ObjectStore;
+  readonly spaceLimits?: SpaceLimits;
+  readonly configs?: Readonly<Record<string, string>>;
+}
 
 /** A whole cluster of real cores in one process: controller and brokers, over stores in memory and a clock that stands still. */
 export class CoreCluster {
@@ -25,6 +35,9 @@ export class CoreCluster {
   readonly stores = new Map<number, MemoryLogStore>();
   readonly brokers = new Map<number, Broker>();
   readonly fatal: unknown[] = [];
+  /** When brokers have said that they want to be woken. */
+  readonly dues: number[] = [];
+  #storage: StorageOptions = {};
   #controller!: Cluster;
   #drawn = 0;
 
@@ -33,8 +46,9 @@ export class CoreCluster {
     below: (bound: number) => this.#drawn++ % bound,
   };
 
-  static async open(brokerIds: readonly number[] = [1]): Promise<CoreCluster> {
+  static async open(brokerIds: readonly number[] = [1], storage: StorageOptions = {}): Promise<CoreCluster> {
     const cluster = new CoreCluster();
+    cluster.#storage = storage;
     const images = brokerIds.map((id): BrokerImage => ({ id, host: "127.0.0.1", port: 9091 + id, rack: null }));
     cluster.#controller = await Cluster.open(
       {
@@ -45,7 +59,7 @@ export class CoreCluster {
         },
         onFatal: (error) => cluster.fatal.push(error),
       },
-      { brokers: images, staticBrokerConfigs: {} },
+      { brokers: images, staticBrokerConfigs: storage.configs ?? {} },
     );
     for (const id of brokerIds) await cluster.start(id, new MemoryLogStore());
     return cluster;
@@ -60,13 +74,26 @@ export class CoreCluster {
       timers: this.time,
       controller: this.#controller,
       logStore: store,
+      objectStore: this.#storage.objects,
+      spaceLimits: this.#storage.spaceLimits,
       compression,
+      peers: { exchange: (id, frame) => this.exchange(id ?? brokerId, frame) },
+      onNextDue: (dueMs) => this.dues.push(dueMs),
       onFatal: (error) => this.fatal.push(error),
     });
     this.stores.set(brokerId, store);
     this.brokers.set(brokerId, broker);
     return broker;
   }
+
+  /** One request from a broker to another, as by RPC; a test may lose it. */
+  exchange = async (brokerId: number, frame: Uint8Array): Promise<Uint8Array> => {
+    await Promise.resolve();
+    const peer = { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => undefined };
+    const outcome = await dispatch(this.broker(brokerId), peer, frame);
+    if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) throw new Error("closed");
+    return Buffer.concat(outcome).subarray(FRAME_SIZE_BYTES);
+  };
 
   /** The broker dies; another begins from what had been committed. */
   crash(brokerId: number): Promise<Broker> {
@@ -93,12 +120,14 @@ export class CoreCluster {
 /** One connection to one broker, in whole frames. */
 export class TestClient {
   readonly connection: Connection;
+  readonly brokerId: number;
   #correlationId = 0;
   #sending: Promise<unknown> = Promise.resolve();
   #queued = 0;
   #receiving: Promise<unknown> = Promise.resolve();
 
   constructor(broker: Broker) {
+    this.brokerId = broker.brokerId;
     this.connection = new Connection(broker, "127.0.0.1");
   }
 
@@ -156,7 +185,7 @@ export class TestClient {
 /** One batch of one record per value. */
 export function batchOf(
   values: readonly string[],
-  options: { producerId?: number; producerEpoch?: number; baseSequence?: number } = {},
+  options: { producerId?: number; producerEpoch?: number; baseSequence?: number; transactional?: boolean } = {},
 ): Uint8Array {
   const records = values.map((value) => ({
     timestampMs: 1_700_000_000_000,

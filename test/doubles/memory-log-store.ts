@@ -7,11 +7,17 @@ import type {
   PartitionRecord,
   RowHead,
   RowLimits,
+  RowRange,
+  SegmentRecord,
+  SegmentState,
+  StagedRow,
 } from "#ports/log-store.ts";
+import { SegmentTable } from "./segment-table.ts";
 
 interface Disk {
   readonly records: Map<number, PartitionRecord>;
   readonly rows: Map<number, Map<number, LogRow>>;
+  readonly manifest: SegmentTable;
 }
 
 /**
@@ -22,15 +28,17 @@ export class MemoryLogStore implements LogStore {
   private readonly disk: Disk;
   private readonly records: Map<number, PartitionRecord>;
   private readonly rowsOf: Map<number, Map<number, LogRow>>;
+  private readonly manifest: SegmentTable;
   /** Commits so far. */
   commits = 0;
   /** What the next commits wait for; a test may hold them back, or reject to let one fail. */
   beforeCommit: () => Promise<void> = () => Promise.resolve();
 
-  constructor(disk: Disk = { records: new Map(), rows: new Map() }) {
+  constructor(disk: Disk = { records: new Map(), rows: new Map(), manifest: new SegmentTable() }) {
     this.disk = disk;
     this.records = disk.records;
     this.rowsOf = disk.rows;
+    this.manifest = disk.manifest;
   }
 
   reopened(): MemoryLogStore {
@@ -39,7 +47,7 @@ export class MemoryLogStore implements LogStore {
 
   crashed(): MemoryLogStore {
     const rows = new Map([...this.rowsOf].map(([number, partition]) => [number, new Map(partition)]));
-    return new MemoryLogStore({ records: new Map(this.records), rows });
+    return new MemoryLogStore({ records: new Map(this.records), rows, manifest: this.manifest.copy() });
   }
 
   get rowCount(): number {
@@ -67,7 +75,12 @@ export class MemoryLogStore implements LogStore {
     return last === undefined ? otherwise : last + 1;
   }
 
-  head(partitionNumber: number, sequence: number): RowHead {
+  head(partitionNumber: number, sequence: number): RowHead | null {
+    const found = this.sequences(partitionNumber).find((stored) => stored >= sequence);
+    return found === undefined ? null : this.headOf(partitionNumber, found);
+  }
+
+  private headOf(partitionNumber: number, sequence: number): RowHead {
     const { baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp } = this.stored(partitionNumber, sequence);
     return { sequence, baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp };
   }
@@ -77,7 +90,7 @@ export class MemoryLogStore implements LogStore {
       .filter((sequence) => sequence >= fromSequence)
       .slice(0, limit)
       .map((sequence) => ({
-        ...this.head(partitionNumber, sequence),
+        ...this.headOf(partitionNumber, sequence),
         index: this.stored(partitionNumber, sequence).index.slice(),
       }));
   }
@@ -85,13 +98,38 @@ export class MemoryLogStore implements LogStore {
   rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
     const rows: LogRow[] = [];
     let sizeInBytes = 0;
-    for (let sequence = fromSequence; rows.length === 0 || sizeInBytes < maxBytes; sequence++) {
-      if (rows.length === maxRows || (rows.length > 0 && !this.rowsOf.get(partitionNumber)?.has(sequence))) break;
+    for (const sequence of this.sequences(partitionNumber)) {
+      if (sequence < fromSequence) continue;
+      if (rows.length === maxRows || (rows.length > 0 && sizeInBytes >= maxBytes)) break;
       const row = this.stored(partitionNumber, sequence);
       rows.push({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
       sizeInBytes += row.bytes.length;
     }
     return rows;
+  }
+
+  batchBytes(partitionNumber: number, fromSequence: number, endSequence: number): number {
+    return this.sequences(partitionNumber)
+      .filter((sequence) => sequence >= fromSequence && sequence < endSequence)
+      .reduce((sum, sequence) => sum + this.stored(partitionNumber, sequence).bytes.length, 0);
+  }
+
+  segments(partitionNumber: number): SegmentRecord[] {
+    return this.manifest.segments(partitionNumber);
+  }
+
+  segmentState(partitionNumber: number, segmentNumber: number): SegmentState {
+    return this.manifest.state(partitionNumber, segmentNumber);
+  }
+
+  garbage(limit: number): string[] {
+    return this.manifest.garbage(limit);
+  }
+
+  sizeInBytes(): number {
+    let sum = 0;
+    for (const rows of this.rowsOf.values()) for (const { bytes } of rows.values()) sum += bytes.length;
+    return sum;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
@@ -135,20 +173,28 @@ export class MemoryLogStore implements LogStore {
         throw new Error(`row ${row.sequence} of partition ${partitionNumber} is there already`);
       this.rowsOf.set(partitionNumber, rows.set(row.sequence, row));
     }
-    for (const { partitionNumber, fromSequence, endSequence } of commit.deletedRows) {
-      for (let sequence = fromSequence; sequence < endSequence; sequence++) {
-        this.rowsOf.get(partitionNumber)?.delete(sequence);
-      }
+    for (const { partitionNumber, rows, ...range } of commit.rewrites) {
+      this.deleteRows({ partitionNumber, ...range });
+      for (const { partitionNumber: _, ...row } of rows) this.rowsOf.get(partitionNumber)?.set(row.sequence, row);
     }
+    for (const range of commit.deletedRows) this.deleteRows(range);
+    this.manifest.apply(commit);
     for (const number of commit.removedPartitions) this.records.delete(number);
+  }
+
+  private deleteRows({ partitionNumber, fromSequence, endSequence }: RowRange): void {
+    for (let sequence = fromSequence; sequence < endSequence; sequence++) {
+      this.rowsOf.get(partitionNumber)?.delete(sequence);
+    }
   }
 }
 
 function copy(commit: LogCommit): LogCommit {
+  const copyRow = (row: StagedRow) => ({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
   return {
+    ...commit,
     partitions: commit.partitions.map((record) => ({ ...record, snapshot: record.snapshot.slice() })),
-    rows: commit.rows.map((row) => ({ ...row, index: row.index.slice(), bytes: row.bytes.slice() })),
-    deletedRows: [...commit.deletedRows],
-    removedPartitions: [...commit.removedPartitions],
+    rows: commit.rows.map(copyRow),
+    rewrites: commit.rewrites.map((rewrite) => ({ ...rewrite, rows: rewrite.rows.map(copyRow) })),
   };
 }

@@ -47,7 +47,7 @@ describe("npm start", () => {
     expect(kedge.output()).toContain("kcat -P");
     expect(await kedge.stop()).toBe(0);
     expect(isRunning(kedge.workerdPid)).toBe(false);
-    expect(readdirSync(kedge.dataDir)).toEqual(["objects"]);
+    expect(readdirSync(kedge.dataDir)).toEqual(["objects", "segments"]);
   });
 
   it("gives the broker's object a database of large pages, and workerd takes it", async () => {

@@ -1,4 +1,4 @@
-/** Memory and open files of a process and all its descendants, read from /proc (Linux). */
+/** Memory, computing time and open files of a process and all its descendants, read from /proc (Linux). */
 import { readdirSync, readFileSync } from "node:fs";
 
 /** The process and its descendants. */
@@ -24,6 +24,20 @@ export function residentBytes(pid: number): number {
     kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(readOrEmpty(`/proc/${member}/status`))?.[1] ?? 0);
   }
   return kilobytes * 1024;
+}
+
+/** What Linux counts the time of processes in. */
+const TICKS_A_SECOND = 100;
+
+/** The time that the tree's processes have computed so far, in the kernel as well. */
+export function cpuSeconds(pid: number): number {
+  let ticks = 0;
+  for (const member of treeOf(pid)) {
+    const stat = readOrEmpty(`/proc/${member}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (stat !== "") ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_A_SECOND;
 }
 
 export function openFiles(pid: number): number {

@@ -11,6 +11,9 @@ import { syncGroup } from "#broker/handlers/14-sync-group.ts";
 import { describeGroups } from "#broker/handlers/15-describe-groups.ts";
 import { listGroups } from "#broker/handlers/16-list-groups.ts";
 import { deleteGroups } from "#broker/handlers/42-delete-groups.ts";
+import { offsetDelete } from "#broker/handlers/47-offset-delete.ts";
+import { consumerGroupHeartbeat } from "#broker/handlers/68-consumer-group-heartbeat.ts";
+import { consumerGroupDescribe } from "#broker/handlers/69-consumer-group-describe.ts";
 import { Reader } from "#bytes/reader.ts";
 import { Writer } from "#bytes/writer.ts";
 import type { OffsetCommitRequest, OffsetCommitResponse } from "#protocol/messages/08-offset-commit.ts";
@@ -23,6 +26,15 @@ import type { SyncGroupRequest, SyncGroupResponse } from "#protocol/messages/14-
 import type { DescribeGroupsRequest, DescribeGroupsResponse } from "#protocol/messages/15-describe-groups.ts";
 import type { ListGroupsRequest, ListGroupsResponse } from "#protocol/messages/16-list-groups.ts";
 import type { DeleteGroupsRequest, DeleteGroupsResponse } from "#protocol/messages/42-delete-groups.ts";
+import type { OffsetDeleteRequest, OffsetDeleteResponse } from "#protocol/messages/47-offset-delete.ts";
+import type {
+  ConsumerGroupHeartbeatRequest,
+  ConsumerGroupHeartbeatResponse,
+} from "#protocol/messages/68-consumer-group-heartbeat.ts";
+import type {
+  ConsumerGroupDescribeRequest,
+  ConsumerGroupDescribeResponse,
+} from "#protocol/messages/69-consumer-group-describe.ts";
 import type { Draft, Message } from "#protocol/schema.ts";
 import { GroupWorld } from "./group-world.ts";
 
@@ -39,6 +51,9 @@ const HANDLERS = {
   DescribeGroups: describeGroups,
   ListGroups: listGroups,
   DeleteGroups: deleteGroups,
+  OffsetDelete: offsetDelete,
+  ConsumerGroupHeartbeat: consumerGroupHeartbeat,
+  ConsumerGroupDescribe: consumerGroupDescribe,
 };
 
 /** A broker that only has groups; requests and answers go through their bytes in the version asked for. */
@@ -82,6 +97,12 @@ export class GroupServer {
   describe = (v: number, r: Draft<DescribeGroupsRequest>) => this.call<DescribeGroupsResponse>(describeGroups, v, r);
   list = (v: number, r: Draft<ListGroupsRequest>) => this.call<ListGroupsResponse>(listGroups, v, r);
   delete = (v: number, r: Draft<DeleteGroupsRequest>) => this.call<DeleteGroupsResponse>(deleteGroups, v, r);
+
+  beat = (v: number, r: Draft<ConsumerGroupHeartbeatRequest>) =>
+    this.call<ConsumerGroupHeartbeatResponse>(consumerGroupHeartbeat, v, r);
+  describeConsumers = (v: number, r: Draft<ConsumerGroupDescribeRequest>) =>
+    this.call<ConsumerGroupDescribeResponse>(consumerGroupDescribe, v, r);
+  deleteOffsets = (r: Draft<OffsetDeleteRequest>) => this.call<OffsetDeleteResponse>(offsetDelete, 0, r);
 
   /** A member alone in group g that is stable, by the oldest versions. */
   async member(): Promise<{ memberId: string; generationId: number }> {

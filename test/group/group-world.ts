@@ -1,18 +1,32 @@
 import { type Uuid, uuidFromBytes } from "#bytes/uuid.ts";
-import type { CoordinatorLog, CoordinatorRecord, GroupEnvironment } from "#ports/coordinator-log.ts";
+import type {
+  CoordinatorLog,
+  CoordinatorLogVisitor,
+  CoordinatorRecord,
+  GroupEnvironment,
+  TransactionalProducer,
+  TransactionMarker,
+} from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ManualTime } from "../doubles/manual-time.ts";
 
+/** What stands in the log: a record, for a producer or not, or the end of a transaction. */
+export type LogEntry =
+  | (CoordinatorRecord & { readonly producer?: TransactionalProducer })
+  | (CoordinatorRecord & { readonly marker: TransactionMarker });
+
 interface HeldAppend {
   readonly partitionIndex: number;
-  readonly records: readonly CoordinatorRecord[];
+  readonly records: readonly LogEntry[];
   readonly resolve: (errorCode: ErrorCode) => void;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** `__consumer_offsets` in memory. Appends commit at once, or when the test says so, or fail as it says. */
 export class MemoryCoordinatorLog implements CoordinatorLog {
   /** What is committed and hasn't been trimmed, by partition. */
-  readonly partitions = new Map<number, CoordinatorRecord[]>();
+  readonly partitions = new Map<number, LogEntry[]>();
   private readonly startOffsets = new Map<number, number>();
   /** Appends that are held count: their offsets are given. */
   private readonly endOffsets = new Map<number, number>();
@@ -28,7 +42,26 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   /** A replay waits for it. */
   beforeReplay: Promise<void> = Promise.resolve();
 
-  append(partitionIndex: number, records: readonly CoordinatorRecord[]): Promise<ErrorCode> {
+  append(
+    partitionIndex: number,
+    records: readonly CoordinatorRecord[],
+    producer: TransactionalProducer | null = null,
+  ): Promise<ErrorCode> {
+    return this.appendEntries(
+      partitionIndex,
+      producer === null ? records : records.map((one) => ({ ...one, producer })),
+    );
+  }
+
+  objectionTo(): ErrorCode {
+    return ErrorCode.NONE;
+  }
+
+  appendMarker(partitionIndex: number, marker: TransactionMarker): Promise<ErrorCode> {
+    return this.appendEntries(partitionIndex, [{ key: NO_BYTES, value: null, marker }]);
+  }
+
+  private appendEntries(partitionIndex: number, records: readonly LogEntry[]): Promise<ErrorCode> {
     this.appends++;
     this.endOffsets.set(partitionIndex, this.endOffset(partitionIndex) + records.length);
     if (!this.isHolding) {
@@ -38,10 +71,13 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     return new Promise((resolve) => this.held.push({ partitionIndex, records, resolve }));
   }
 
-  async replay(partitionIndex: number, visit: (record: CoordinatorRecord) => void): Promise<ErrorCode> {
+  async replay(partitionIndex: number, visitor: CoordinatorLogVisitor): Promise<ErrorCode> {
     this.replays++;
     await this.beforeReplay;
-    for (const record of this.partitions.get(partitionIndex) ?? []) visit(record);
+    for (const entry of this.partitions.get(partitionIndex) ?? []) {
+      if ("marker" in entry) visitor.marker(entry.marker);
+      else visitor.record(entry, entry.producer ?? null);
+    }
     return this.replayError;
   }
 
@@ -78,7 +114,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     next.resolve(errorCode);
   }
 
-  private commit(partitionIndex: number, records: readonly CoordinatorRecord[]): void {
+  private commit(partitionIndex: number, records: readonly LogEntry[]): void {
     const committed = this.partitions.get(partitionIndex) ?? [];
     committed.push(...records);
     this.partitions.set(partitionIndex, committed);
@@ -93,10 +129,10 @@ export class GroupWorld implements GroupEnvironment {
   readonly clock = this.time;
   readonly timers = this.time;
   readonly random;
-  partitionCount = 50;
+  offsetsPartitions = 50;
   /** Of `__consumer_offsets`. */
   offsetsId: Uuid = "offsetsoffsetsoffsetsA";
-  /** What `ensureOffsetsTopic` makes. */
+  /** What `ensureInternalTopic` makes. */
   creatable = 50;
   readonly epochs = new Map<number, number | null>();
   readonly topics = new Map<string, { topicId: Uuid; partitions: number }>();
@@ -113,16 +149,16 @@ export class GroupWorld implements GroupEnvironment {
     this.topics.set("u", { topicId: uuid(), partitions: 1 });
   }
 
-  offsetsTopicId(): Uuid | undefined {
-    return this.partitionCount === 0 ? undefined : this.offsetsId;
+  internalTopicId(): Uuid | undefined {
+    return this.offsetsPartitions === 0 ? undefined : this.offsetsId;
   }
 
-  offsetsPartitionCount(): number {
-    return this.partitionCount;
+  partitionCount(): number {
+    return this.offsetsPartitions;
   }
 
-  ensureOffsetsTopic(): Promise<number> {
-    this.partitionCount = this.creatable;
+  ensureInternalTopic(): Promise<number> {
+    this.offsetsPartitions = this.creatable;
     return Promise.resolve(this.creatable);
   }
 
@@ -142,6 +178,21 @@ export class GroupWorld implements GroupEnvironment {
 
   topicId(topicName: string): Uuid | undefined {
     return this.topics.get(topicName)?.topicId;
+  }
+
+  /** Tests that change topics count it up. */
+  version = 1;
+
+  imageVersion(): number {
+    return this.version;
+  }
+
+  partitionCountOf(topicName: string): number {
+    return this.topics.get(topicName)?.partitions ?? 0;
+  }
+
+  topicNames(): Iterable<string> {
+    return this.topics.keys();
   }
 
   hasPartition(topicName: string, partitionIndex: number): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import type { JoinGroupCommand } from "#group/classic/park.ts";
-import { GroupCoordinator, type OffsetCommitCommand } from "#group/coordinator.ts";
+import type { GroupCoordinator, OffsetCommitCommand } from "#group/coordinator.ts";
 import {
   DEFAULT_GROUP_CONFIG,
   MAX_GROUP_RECORD_BYTES,
@@ -14,6 +14,7 @@ import { uuidText } from "#group/member-id.ts";
 import type { Decision } from "#group/turn.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ConsumerProtocolSubscription, encodeConsumerProtocol } from "#protocol/stored/consumer-protocol.ts";
+import { newCoordinator } from "./new-coordinator.ts";
 
 const JOIN: JoinGroupCommand = {
   token: 1,
@@ -46,7 +47,7 @@ const COMMIT: OffsetCommitCommand = {
 };
 
 function coordinator(): GroupCoordinator {
-  return new GroupCoordinator(DEFAULT_GROUP_CONFIG);
+  return newCoordinator(DEFAULT_GROUP_CONFIG);
 }
 
 function errors(decision: Decision): number[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JoinGroupCommand } from "#group/classic/park.ts";
-import { GroupCoordinator } from "#group/coordinator.ts";
+import type { GroupCoordinator } from "#group/coordinator.ts";
 import {
   DEFAULT_GROUP_CONFIG,
   MAX_MEMBER_BYTES,
@@ -11,6 +11,7 @@ import {
 import { MemberBudget } from "#group/member-budget.ts";
 import type { Decision } from "#group/turn.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { newCoordinator } from "./new-coordinator.ts";
 
 let uuids = 0;
 
@@ -72,7 +73,7 @@ function fill(machines: readonly GroupCoordinator[]): string[] {
 describe("what the members of a broker may hold", () => {
   it("is limited over all its coordinators, and a join that is refused changes nothing", () => {
     const budget = new MemberBudget();
-    const machines = [0, 1].map(() => new GroupCoordinator(DEFAULT_GROUP_CONFIG, budget));
+    const machines = [0, 1].map(() => newCoordinator(DEFAULT_GROUP_CONFIG, budget));
     const groupIds = fill(machines);
     expect(groupIds.length).toBeGreaterThan(25);
     expect(groupIds.length * (MAX_MEMBER_METADATA_BYTES / 2)).toBeLessThanOrEqual(MAX_MEMBER_BYTES);
@@ -98,7 +99,7 @@ describe("what the members of a broker may hold", () => {
 
   it("is free again when members leave, when their sessions end, and when a coordinator is let go", () => {
     const budget = new MemberBudget();
-    const [left, ended, gone] = [0, 1, 2].map(() => new GroupCoordinator(DEFAULT_GROUP_CONFIG, budget));
+    const [left, ended, gone] = [0, 1, 2].map(() => newCoordinator(DEFAULT_GROUP_CONFIG, budget));
     left.joinGroup(join("g"), 0);
     const memberId = begun(left, "g");
     left.syncGroup(sync("g", memberId, new Uint8Array(100)), 0);
@@ -121,7 +122,7 @@ describe("what the members of a broker may hold", () => {
 
   it("holds the assignments, too: a sync that doesn't fit has the group begin again", () => {
     const budget = new MemberBudget(100_000);
-    const machine = new GroupCoordinator(DEFAULT_GROUP_CONFIG, budget);
+    const machine = newCoordinator(DEFAULT_GROUP_CONFIG, budget);
     machine.joinGroup(join("g", { protocols: [{ name: "range", metadata: new Uint8Array(10) }] }), 0);
     const memberId = begun(machine, "g");
     const held = budget.heldBytes;
@@ -133,13 +134,13 @@ describe("what the members of a broker may hold", () => {
   it("is the same after a load, and records that follow each other count once", () => {
     const log = [];
     const budget = new MemberBudget();
-    const machine = new GroupCoordinator(DEFAULT_GROUP_CONFIG, budget);
+    const machine = newCoordinator(DEFAULT_GROUP_CONFIG, budget);
     log.push(...machine.joinGroup(join("g"), 0).records);
     const memberId = begun(machine, "g");
     const { records } = machine.syncGroup(sync("g", memberId, new Uint8Array(100)), 0);
     log.push(...records, ...records);
     const after = new MemberBudget();
-    const loaded = new GroupCoordinator(DEFAULT_GROUP_CONFIG, after);
+    const loaded = newCoordinator(DEFAULT_GROUP_CONFIG, after);
     for (const record of log) loaded.replay(record);
     expect(after.heldBytes).toBe(budget.heldBytes);
     loaded.release();
@@ -152,7 +153,7 @@ describe("member ids that were given out", () => {
     join(groupId, { requiresKnownMemberId: true, protocols: [{ name: "range", metadata: new Uint8Array(0) }] });
 
   it("are limited for one group", () => {
-    const machine = new GroupCoordinator(DEFAULT_GROUP_CONFIG);
+    const machine = newCoordinator(DEFAULT_GROUP_CONFIG);
     const codes = Array.from({ length: MAX_PENDING_MEMBERS_PER_GROUP + 1 }, () =>
       errorOf(machine.joinGroup(pend("g"), 0)),
     );
@@ -161,7 +162,7 @@ describe("member ids that were given out", () => {
   });
 
   it("are limited for a broker", () => {
-    const machine = new GroupCoordinator(DEFAULT_GROUP_CONFIG, new MemberBudget());
+    const machine = newCoordinator(DEFAULT_GROUP_CONFIG, new MemberBudget());
     for (let i = 0; i < MAX_PENDING_MEMBERS; i++) machine.joinGroup(pend(`g${i % 20}`), 0);
     expect(errorOf(machine.joinGroup(pend("other"), 0))).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED);
     expect(machine.describeGroup("other")).toBeUndefined();

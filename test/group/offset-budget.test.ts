@@ -1,18 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
-import { GroupCoordinator, type OffsetCommitCommand } from "#group/coordinator.ts";
+import type { GroupCoordinator, OffsetCommitCommand } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG, MAX_OFFSET_BYTES, OFFSET_OVERHEAD_BYTES } from "#group/limits.ts";
 import { MemberBudget } from "#group/member-budget.ts";
 import { OffsetBudget } from "#group/offset-budget.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { newCoordinator } from "./new-coordinator.ts";
 
 const ALL_TOPICS = { topicName: () => undefined, topicId: () => ZERO_UUID };
 const NO_TOPICS = { topicName: () => undefined, topicId: () => undefined };
 
 function coordinator(budget: OffsetBudget): GroupCoordinator {
-  return new GroupCoordinator(DEFAULT_GROUP_CONFIG, new MemberBudget(), budget);
+  return newCoordinator(DEFAULT_GROUP_CONFIG, new MemberBudget(), budget);
 }
 
 /** One offset for each of the partitions, with so much metadata. */

@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
-import { GroupCoordinator } from "#group/coordinator.ts";
+import type { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import type { Decision, Reply } from "#group/turn.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { newCoordinator } from "./new-coordinator.ts";
 
 // Any sequence of commands by a few clients on a few groups, with time passing: what a coordinator that replays the log knows is what the
 // live one knows, wherever the live one is not in the middle of a rebalance; and every request is answered exactly once or waits.
@@ -65,7 +66,7 @@ const TOPICS = { topicName: () => undefined, topicId: () => ZERO_UUID };
 const CONFIG = { ...DEFAULT_GROUP_CONFIG, offsetsRetentionMs: 1_000_000, offsetsRetentionCheckIntervalMs: 300_000 };
 
 class World {
-  readonly machine = new GroupCoordinator(CONFIG);
+  readonly machine = newCoordinator(CONFIG);
   readonly log: CoordinatorRecord[] = [];
   readonly open = new Map<number, number>();
   readonly memberIds: string[] = Array(CLIENTS).fill("");
@@ -208,7 +209,7 @@ class World {
 }
 
 function replayed(log: readonly CoordinatorRecord[]): GroupCoordinator {
-  const machine = new GroupCoordinator(CONFIG);
+  const machine = newCoordinator(CONFIG);
   for (const record of log) machine.replay(record);
   return machine;
 }

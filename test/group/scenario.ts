@@ -1,12 +1,13 @@
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import type { JoinGroupCommand } from "#group/classic/park.ts";
-import { GroupCoordinator } from "#group/coordinator.ts";
+import type { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "#group/limits.ts";
 import type { TopicDirectory } from "#group/offsets.ts";
-import { readRecord } from "#group/stored.ts";
 import type { Decision, Reply } from "#group/turn.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { errorName } from "#protocol/errors.ts";
+import { newCoordinator } from "./new-coordinator.ts";
+import { readRecord } from "./read-record.ts";
 
 type Options = Record<string, string | undefined>;
 
@@ -31,7 +32,7 @@ export class Scenario {
 
   constructor(config: Partial<GroupConfig> = {}) {
     this.config = { ...DEFAULT_GROUP_CONFIG, ...config };
-    this.machine = new GroupCoordinator(this.config);
+    this.machine = newCoordinator(this.config);
     this.take(this.machine.onLoaded(this.nowMs));
   }
 
@@ -91,7 +92,7 @@ export class Scenario {
         this.say(`${key} in ${deadlineMs - this.nowMs}`);
     },
     reload: () => {
-      this.machine = new GroupCoordinator(this.config);
+      this.machine = newCoordinator(this.config);
       for (const record of this.log) this.machine.replay(record);
       this.take(this.machine.onLoaded(this.nowMs));
     },

@@ -2,18 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import { ZERO_UUID } from "#bytes/uuid.ts";
+import { partitionOfKey } from "#coordinator/partition.ts";
 import { ClassicGroup, type NewMember } from "#group/classic/group.ts";
 import { groupFromRecord } from "#group/classic/load.ts";
-import { partitionOfGroup } from "#group/partition.ts";
-import {
-  emptyGroupRecord,
-  groupMetadataRecord,
-  groupTombstone,
-  offsetRecord,
-  offsetTombstone,
-  readRecord,
-} from "#group/stored.ts";
+import { emptyGroupRecord, groupMetadataRecord, groupTombstone, offsetRecord, offsetTombstone } from "#group/stored.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { readRecord } from "./read-record.ts";
 
 interface Vectors {
   readonly records: Record<string, { readonly key: string; readonly value: string | null }>;
@@ -132,6 +126,6 @@ describe("what else may stand in the log", () => {
 
 describe("the partition of a group", () => {
   for (const [groupId, partitionIndex] of Object.entries(vectors.partitionsOf50)) {
-    it(`is Kafka's for '${groupId}'`, () => expect(partitionOfGroup(groupId, 50)).toBe(partitionIndex));
+    it(`is Kafka's for '${groupId}'`, () => expect(partitionOfKey(groupId, 50)).toBe(partitionIndex));
   }
 });

@@ -6,8 +6,10 @@ import type { Decoded } from "#kernels/kernels.ts";
 import { referenceKernels as reference } from "#kernels/reference.ts";
 import { buildBatch } from "#records/builder.ts";
 import { zlibCodecs as codecs } from "#worker/codecs.ts";
-import { sameBytes } from "./cases.ts";
-import { concat, noise, TEXT } from "./inputs.ts";
+
+import { lz4FrameCase, xerialCase } from "./framed-streams.ts";
+import { concat, noise, sameBytes, TEXT } from "./inputs.ts";
+import { Kernels, seedWith } from "./native-judge.ts";
 import { wasmKernels as wasm } from "./twins.ts";
 
 /** `KEDGE_FUZZ_RUNS=1000000 npx vitest run test/kernels/fuzz` runs longer; a failure prints its seed. */
@@ -111,29 +113,53 @@ describe("both twins on arbitrary input", { timeout: TIMEOUT_MS }, () => {
 
   it("walk damaged records alike", () => {
     const bytes = fc.option(fc.uint8Array({ maxLength: 200 }));
+    const nearMs = fc.integer({ min: 1_700_000_000_000, max: 1_700_000_009_000 });
     const record = fc.record({
-      timestampMs: fc.oneof(fc.constant(-1), fc.integer({ min: -5, max: 2_000_000_000_000 })),
+      timestampMs: fc.oneof(nearMs, nearMs, fc.constant(-1), fc.integer({ min: -5, max: 2_000_000_000_000 })),
       key: bytes,
       value: bytes,
-      headers: fc.array(fc.record({ key: fc.string({ maxLength: 5 }), value: bytes }), { maxLength: 3 }),
+      headers: fc.oneof(
+        fc.constant([]),
+        fc.array(fc.record({ key: fc.string({ maxLength: 5 }), value: bytes }), { maxLength: 3 }),
+      ),
     });
     fc.assert(
       fc.property(
-        fc.array(record, { minLength: 1, maxLength: 6 }),
+        fc.array(record, { minLength: 1, maxLength: 90 }),
         changes,
         fc.integer({ min: -2, max: 2 }),
-        (list, how, off) => {
+        fc.constantFrom(1_700_000_000_000, 8193, 8192, 8191, 1, 0, -1, -8193, 2 ** 53, -(2 ** 63)),
+        (list, how, off, baseTimestamp) => {
           const batch = buildBatch({ kernels: reference, codecs }, list);
           const records = damaged(batch.subarray(61), how);
           const count = list.length + (how.length > 0 ? off : 0);
-          const scan = wasm.scanRecords(records, count, 1_700_000_000_000);
-          expect(scan).toEqual(reference.scanRecords(records, count, 1_700_000_000_000));
+          const scan = wasm.scanRecords(records, count, baseTimestamp);
+          expect(scan).toEqual(reference.scanRecords(records, count, baseTimestamp));
           if (how.length === 0) expect(scan.fault).toBe(0);
           expect(wasm.scanBatch(batch, 0, batch.length)).toEqual(reference.scanBatch(batch, 0, batch.length));
         },
       ),
       { numRuns: RUNS },
     );
+  });
+});
+
+describe("frames of every kind", { timeout: TIMEOUT_MS }, () => {
+  it.each([
+    ["LZ4", "lz4", lz4FrameCase],
+    ["xerial", "snappy", xerialCase],
+  ] as const)("are opened alike by both twins, with nothing else touched: %s", (_, codec, makeCase) => {
+    const seed = Math.ceil(Math.random() * 1e6);
+    seedWith(seed);
+    const kernels = new Kernels();
+    for (let run = 0; run < RUNS; run++) {
+      const { stream, room } = makeCase(kernels);
+      const ours = kernels.open(codec, stream, room);
+      const twin = codec === "lz4" ? reference.lz4Decompress(stream, room) : reference.snappyDecompress(stream, room);
+      const outcome = twin.ok ? [twin.bytes.length, kernels.crcAt(ours.from, ours.written)] : [-1, 0];
+      expect([seed, run, ours.written, ours.crc]).toEqual([seed, run, ...outcome]);
+      if (twin.ok && twin.bytes.length > 0) expect(reference.crc32c(twin.bytes)).toBe(ours.crc);
+    }
   });
 });
 

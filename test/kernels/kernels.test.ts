@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { runKernelCases, sameBytes } from "./cases.ts";
-import { bytesOf, lz4FrameOf, noise, TEXT } from "./inputs.ts";
+import { runKernelCases } from "./cases.ts";
+import { bytesOf, lz4FrameOf, noise, sameBytes, TEXT } from "./inputs.ts";
 import { twins } from "./twins.ts";
 
 function vector(name: string): Uint8Array {
@@ -37,7 +37,7 @@ describe.each(twins)("streams made by liblz4 and libsnappy ($name)", (kernels) =
 
 /** Made by fuzz-native.ts. `written` is -1 for what the library refuses. */
 interface Damaged {
-  readonly kind: "lz4" | "snappy";
+  readonly kind: "lz4" | "lz4-frame" | "snappy" | "xerial";
   readonly room: number;
   readonly stream: string;
   readonly written: number;
@@ -47,16 +47,16 @@ interface Damaged {
 describe.each(twins)("damaged streams, beside liblz4 and libsnappy ($name)", (kernels) => {
   const corpus = JSON.parse(new TextDecoder().decode(vector("damaged.json"))) as Damaged[];
 
-  it.each(["lz4", "snappy"] as const)("makes the same of %s", (kind) => {
+  it.each(["lz4", "lz4-frame", "snappy", "xerial"] as const)("makes the same of %s", (kind) => {
     let accepted = 0;
     for (const one of corpus.filter((each) => each.kind === kind)) {
       const stream = bytesOf(one.stream);
-      const decoded =
-        kind === "lz4"
-          ? kernels.lz4Decompress(lz4FrameOf(stream), one.room)
-          : kernels.snappyDecompress(stream, one.room);
+      const isLz4 = kind === "lz4" || kind === "lz4-frame";
+      const decoded = isLz4
+        ? kernels.lz4Decompress(kind === "lz4" ? lz4FrameOf(stream) : stream, one.room)
+        : kernels.snappyDecompress(stream, one.room);
       // liblz4 also wants the last five bytes to be literals, which the decoder has no need of.
-      if (one.written < 0 && kind === "lz4") continue;
+      if (one.written < 0 && isLz4) continue;
       const outcome = decoded.ok
         ? [decoded.bytes.length, decoded.bytes.length > 0 ? kernels.crc32c(decoded.bytes) : 0]
         : [-1, 0];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
-import { Codec, readBatchHeader, timestampTypeOf } from "#records/batch.ts";
+import { Codec, codecOf, readBatchHeader, timestampTypeOf } from "#records/batch.ts";
+import { readRecords } from "#records/reader.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
 import { append, appendOne, batchOf, compression, config, join, NOW_MS, openLogs, TOPIC } from "./setup.ts";
 
@@ -88,13 +89,14 @@ describe("appending", () => {
         append(
           target.log,
           batchOf({ values: ["x"], producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true }),
+          { config: { ...config, verifiesTransactions: true } },
         ),
         ErrorCode.INVALID_TXN_STATE,
       ],
     ] as const;
     for (const [outcome, errorCode] of refusals) expect(outcome).toMatchObject({ kind: "refused", errorCode });
     expect(target.log.logEndOffset).toBe(1);
-    expect([...target.log.activeProducers]).toEqual([]);
+    expect([...target.log.producers.entries()]).toEqual([]);
     expect(readBatchHeader(await stored(target), 0).recordCount).toBe(1);
   });
 
@@ -102,5 +104,29 @@ describe("appending", () => {
     const batch = batchOf({ values: ["a", "b", "c"], timestampsMs: [NOW_MS, NOW_MS + 4_000_000, NOW_MS] });
     const outcome = append(newLog().log, batch);
     expect(outcome.kind === "refused" && outcome.recordErrors.map(({ batchIndex }) => batchIndex)).toEqual([1]);
+  });
+
+  it("gives a batch the codec that the topic wants, and the leader's time with it", async () => {
+    const values = Array.from({ length: 50 }, (_, i) => `value ${i % 3} of a batch that packs well`);
+    for (const sent of [Codec.NONE, Codec.GZIP, Codec.SNAPPY, Codec.LZ4, Codec.ZSTD]) {
+      for (const [compressionType, codec] of [
+        ["uncompressed", 0],
+        ["gzip", 1],
+        ["lz4", 3],
+        ["producer", sent],
+      ] as const) {
+        const target = newLog();
+        const wanted = { ...config, compressionType, timestampType: "LogAppendTime" as const };
+        const outcome = append(target.log, batchOf({ values, codec: sent }), { config: wanted, nowMs: NOW_MS + 9 });
+        expect(outcome).toMatchObject({ kind: "appended", lastOffset: 49, logAppendTimeMs: NOW_MS + 9 });
+        const bytes = await stored(target);
+        const header = readBatchHeader(bytes, 0);
+        expect(header).toMatchObject({ maxTimestamp: NOW_MS + 9, sizeInBytes: bytes.length, recordCount: 50 });
+        expect([codecOf(header.attributes), timestampTypeOf(header.attributes)]).toEqual([codec, "LogAppendTime"]);
+        expect(compression.kernels.scanBatch(bytes, 0, bytes.length).crcMatches).toBe(true);
+        const kept = readRecords(compression, bytes, 0);
+        expect(kept.map(({ value }) => new TextDecoder().decode(value ?? undefined))).toEqual(values);
+      }
+    }
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { MAX_LEADER_EPOCHS, MAX_PRODUCERS, PRODUCER_ID_EXPIRATION_MS } from "#log/limits.ts";
+import { MAX_ABORTED_TRANSACTIONS, MAX_LEADER_EPOCHS, MAX_PRODUCERS, PRODUCER_ID_EXPIRATION_MS } from "#log/limits.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { PartitionLogs } from "#log/partition-logs.ts";
 import { DEDUPLICATION_WINDOW, ProducerState } from "#log/producer-state.ts";
+import { ActiveSegment } from "#log/segments.ts";
 import { decodeSnapshot, encodeSnapshot } from "#log/snapshot.ts";
 import { ErrorCode, errorName } from "#protocol/errors.ts";
 import { readBatchHeader } from "#records/batch.ts";
@@ -241,7 +242,15 @@ describe("idempotent producers", () => {
       lastOffsetDelta: 0,
       timestamp: 1,
     }));
-    const entry = { producerEpoch: 1, lastTimestamp: 1, lastSeenMs: 1, batches };
+    const entry = {
+      producerEpoch: 1,
+      coordinatorEpoch: 1,
+      currentTxnFirstOffset: -1,
+      lastTimestamp: 1,
+      lastSeenMs: 1,
+      batches,
+    };
+    const aborted = { producerId: 1, firstOffset: 1, lastOffset: 1, lastStableOffset: 1 };
     const snapshot = encodeSnapshot({
       logStartOffset: 0,
       logEndOffset: 0,
@@ -249,6 +258,9 @@ describe("idempotent producers", () => {
       runningMaxTimestamp: 0,
       leaderEpochs: Array.from({ length: MAX_LEADER_EPOCHS }, (_, epoch) => ({ epoch, startOffset: epoch })),
       producers: Array.from({ length: MAX_PRODUCERS + 5_000 }, (_, i) => ({ ...entry, producerId: i - 5_000 })),
+      aborted: Array.from({ length: MAX_ABORTED_TRANSACTIONS }, () => aborted),
+      firstDirtyOffset: 0,
+      active: ActiveSegment.empty({ number: 0, baseOffset: 0, fromSequence: 0 }).stored,
     });
     // A row of a Durable Object takes 2 MB.
     expect(snapshot.length).toBeLessThan(1_900_000);
@@ -263,7 +275,8 @@ describe("the producers of all partitions together", () => {
     new PartitionLogs({ store, compression, clock: { nowMs: () => NOW_MS }, producerLimits: limits });
   const write = (log: PartitionLog, producerId: number, nowMs: number) =>
     append(log, batchOf({ values: ["x"], producerId, producerEpoch: 0, baseSequence: 0 }), { nowMs });
-  const known = (...logs: PartitionLog[]) => logs.map((log) => [...log.activeProducers].map((one) => one.producerId));
+  const known = (...logs: PartitionLog[]) =>
+    logs.map((log) => [...log.producers.entries()].map((one) => one.producerId));
 
   it("are bounded: those silent for longest go first, whatever their partition", async () => {
     const logs = open(new MemoryLogStore());

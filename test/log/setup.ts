@@ -20,6 +20,12 @@ export const config: AppendConfig = {
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: 3_600_000,
   compacted: false,
+  segmentBytes: 1 << 30,
+  segmentMs: 604_800_000,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 10 << 20,
+  indexIntervalBytes: 4096,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
 };
 
 export function openLogs(

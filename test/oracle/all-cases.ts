@@ -1,6 +1,13 @@
 import { configCases, topicCases } from "./cases/cluster.ts";
+import { consumerGroupCases } from "./cases/consumer-groups.ts";
 import { groupCases } from "./cases/groups.ts";
+import { migrationCases } from "./cases/migration.ts";
 import { apiVersionsCases, idempotenceCases, produceCases, readCases, sessionCases } from "./cases/records.ts";
+import { shareFetchCases } from "./cases/share-fetch.ts";
+import { shareGroupCases } from "./cases/share-groups.ts";
+import { shareStateCases } from "./cases/share-state.ts";
+import { transactionalWriteCases } from "./cases/transactional-writes.ts";
+import { transactionCases } from "./cases/transactions.ts";
 import type { Session } from "./session.ts";
 
 const CASES: Readonly<Record<string, (session: Session) => Promise<void>>> = {
@@ -10,6 +17,13 @@ const CASES: Readonly<Record<string, (session: Session) => Promise<void>>> = {
   read: readCases,
   sessions: sessionCases,
   groups: groupCases,
+  consumers: consumerGroupCases,
+  migration: migrationCases,
+  transactions: transactionCases,
+  transactional: transactionalWriteCases,
+  shares: shareGroupCases,
+  "share-fetches": shareFetchCases,
+  "share-state": shareStateCases,
   topics: topicCases,
   configs: configCases,
 };

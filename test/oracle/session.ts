@@ -9,7 +9,12 @@ export interface Answered {
 }
 
 /** What is said to people; where Kafka is silent we may say more. */
-const SENTENCES: ReadonlySet<string> = new Set(["errorMessage", "batchIndexErrorMessage", "documentation"]);
+const SENTENCES: ReadonlySet<string> = new Set([
+  "errorMessage",
+  "batchIndexErrorMessage",
+  "acknowledgeErrorMessage",
+  "documentation",
+]);
 
 /** Topics, partitions and groups may come in any order. */
 function compare(one: unknown, other: unknown): number {
@@ -19,9 +24,14 @@ function compare(one: unknown, other: unknown): number {
 
 function nameOf(element: unknown): string {
   if (typeof element !== "object" || element === null) return "";
-  const { topic, name, groupId, partitionIndex, index, partition } = element as Record<string, unknown>;
-  const number = Number(partitionIndex ?? index ?? partition ?? 0);
-  return `${topic ?? name ?? groupId ?? ""} ${number < 0 ? number : String(number).padStart(9, "0")}`;
+  const { topic, topicName, name, groupId, partitionIndex, index, partition, partitions } = element as Record<
+    string,
+    unknown
+  >;
+  // Where a topic goes by its id alone, ids of two clusters are no order; how many of its partitions are named is one.
+  const count = Array.isArray(partitions) ? partitions.length : 0;
+  const number = Number(partitionIndex ?? index ?? partition ?? count);
+  return `${topic ?? topicName ?? name ?? groupId ?? ""} ${number < 0 ? number : String(number).padStart(9, "0")}`;
 }
 
 /** Whether a refused produce tells the log start offset depends in Kafka on how far the request came. No client looks at it. */

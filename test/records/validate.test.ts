@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { Kernels } from "#kernels/kernels.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { Codec, readBatchHeader, stampCrc, stampLogAppendTime } from "#records/batch.ts";
+import { Codec, readBatchHeader, stampCrc, stampLogAppendTime, stampMaxTimestamp } from "#records/batch.ts";
 import { buildBatch } from "#records/builder.ts";
 import { readRecords } from "#records/reader.ts";
 import { MAX_RECORD_ERRORS } from "#records/record-errors.ts";
-import { type BatchOutcome, validateBatch } from "#records/validate.ts";
+import { type BatchOutcome, type ValidationRules, validateBatch } from "#records/validate.ts";
 import { zlibCodecs as codecs } from "#worker/codecs.ts";
 import { twins } from "../kernels/twins.ts";
 import { DEFAULT_RULES, NOW_MS, vector } from "./verdict-cases.ts";
@@ -98,5 +99,30 @@ describe.each(twins)("a produced batch ($name)", (kernels) => {
     expect(new Set(readRecords(compression, batch, 0).map((record) => record.timestampMs))).toEqual(
       new Set([NOW_MS + 77]),
     );
+  });
+
+  it("costs one call of a kernel, and one more to open or to stamp it", () => {
+    const callsOf = (name: string, rules: Partial<ValidationRules>) => {
+      const calls: string[] = [];
+      const counting = new Proxy(kernels, {
+        get(target, property) {
+          const value = target[property as keyof Kernels];
+          if (typeof value !== "function") return value;
+          calls.push(String(property));
+          return value.bind(target);
+        },
+      });
+      const batch = vector(name).slice();
+      const outcome = validateBatch({ kernels: counting, codecs }, batch, { ...DEFAULT_RULES, ...rules });
+      if (outcome.ok && outcome.stamp !== null) stampMaxTimestamp(counting, batch, 0, outcome.stamp);
+      return [outcome.ok, ...calls];
+    };
+    const appendTime = { timestampType: "LogAppendTime" } as const;
+    expect(callsOf("java-none", {})).toEqual([true, "scanBatch"]);
+    expect(callsOf("java-lz4", {})).toEqual([true, "scanBatch"]);
+    expect(callsOf("java-none", appendTime)).toEqual([true, "scanBatch", "crc32cPatched"]);
+    expect(callsOf("java-lz4", appendTime)).toEqual([true, "scanBatch", "crc32cPatched"]);
+    expect(callsOf("java-snappy", { timestampBeforeMaxMs: 1000 })).toEqual([true, "scanBatch", "repackBatch"]);
+    expect(callsOf("java-lz4", { codec: Codec.ZSTD, ...appendTime })).toEqual([true, "scanBatch", "repackBatch"]);
   });
 });

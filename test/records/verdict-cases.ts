@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { referenceKernels as kernels } from "#kernels/reference.ts";
-import { stampCrc } from "#records/batch.ts";
+import { Codec, stampCrc } from "#records/batch.ts";
 import { type BatchOptions, buildBatch } from "#records/builder.ts";
 import type { NewRecord } from "#records/record.ts";
 import type { ValidationRules } from "#records/validate.ts";
@@ -138,6 +138,38 @@ function* compressedCases(): Generator<[string, Uint8Array, Partial<ValidationRu
   }
 }
 
+/** Batches that the topic unpacks, whose bytes are the same whoever writes them. */
+function* unpackedCases(): Generator<[string, Uint8Array, Partial<ValidationRules>?]> {
+  const unpacked = { codec: Codec.NONE };
+  for (const name of ["none", "gzip", "snappy", "lz4", "zstd", "lz4-many", "zstd-many"]) {
+    const batch = vector(`java-${name}`);
+    yield [`${name}, unpacked`, batch, unpacked];
+    yield [`${name}, unpacked, log append time`, batch, { ...unpacked, timestampType: "LogAppendTime" }];
+    if (name.endsWith("many")) continue;
+    yield [`${name}, unpacked, compacted`, batch, { ...unpacked, compacted: true }];
+    yield [`${name}, unpacked, future`, batch, { ...unpacked, nowMs: NOW_MS - 3_600_000 }];
+    const lying = altered(batch, (view) => view.setBigInt64(35, 12345n));
+    yield [`${name}, unpacked, wrong max timestamp`, lying, unpacked];
+  }
+  const packed = built(SMALL, {
+    codec: Codec.LZ4,
+    producerId: 7,
+    producerEpoch: 2,
+    baseSequence: 5,
+    transactional: true,
+  });
+  yield ["of a producer, unpacked", packed, unpacked];
+  const large = built([record(0, "k".repeat(5000))], { codec: Codec.SNAPPY });
+  yield ["too large once unpacked", large, { ...unpacked, maxMessageBytes: 5000 }];
+  for (const at of [61, 70, packed.length - 5]) {
+    yield [
+      `broken at ${at}, unpacked`,
+      altered(packed, (view) => view.setUint8(at, view.getUint8(at) ^ 0x55)),
+      unpacked,
+    ];
+  }
+}
+
 /** Every byte of the records of a small batch, with each of a few changes. */
 function* alteredRecords(): Generator<[string, Uint8Array, Partial<ValidationRules>?]> {
   const small = built();
@@ -151,7 +183,7 @@ function* alteredRecords(): Generator<[string, Uint8Array, Partial<ValidationRul
 }
 
 export function verdictCases(): VerdictCase[] {
-  const cases = [...headerCases(), ...timestampCases(), ...compressedCases(), ...alteredRecords()];
+  const cases = [...headerCases(), ...timestampCases(), ...compressedCases(), ...unpackedCases(), ...alteredRecords()];
   return cases.map(([name, batch, rules]) => ({ name, batch, rules: { ...DEFAULT_RULES, ...rules } }));
 }
 
@@ -167,8 +199,16 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
       maxMessageBytes,
     } = rules;
     const numbers = [timestampBeforeMaxMs, timestampAfterMaxMs, nowMs, maxMessageBytes];
-    console.log(
-      [name, Buffer.from(batch).toString("hex"), produceVersion, compacted, timestampType, ...numbers].join("\t"),
-    );
+    const target = rules.codec === Codec.NONE ? "none" : "producer";
+    const fields = [
+      name,
+      Buffer.from(batch).toString("hex"),
+      produceVersion,
+      compacted,
+      timestampType,
+      ...numbers,
+      target,
+    ];
+    console.log(fields.join("\t"));
   }
 }

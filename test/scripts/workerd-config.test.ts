@@ -26,6 +26,7 @@ describe("workerd's config", () => {
     expect(config).toContain('(name = "BROKER", durableObjectNamespace = "BrokerObject")');
     expect(config).toContain('(className = "ClusterObject", uniqueKey = "kedge-ClusterObject", enableSql = true)');
     expect(config).toContain('(name = "KEDGE_BROKERS", fromEnvironment = "KEDGE_BROKERS")');
+    expect(config).toContain('(name = "SEGMENTS_FOLDER", service = "segments")');
   });
 
   it("takes over variables and flags", () => {
@@ -38,6 +39,7 @@ describe("workerd's config", () => {
 
   it("refuses what it would have to leave out", () => {
     expect(() => workerdConfig(`${MINIMAL}[[r2_buckets]]\nbinding = "X"\n`, ["index.js"])).toThrow("r2_buckets");
+    expect(() => workerdConfig(`${MINIMAL}[[queues]]\nbinding = "X"\n`, ["index.js"])).toThrow("queues");
     expect(() => workerdConfig(MINIMAL, ["index.js", "x.html"])).toThrow("x.html");
     expect(() => workerdConfig(MINIMAL + OBJECT, ["index.js"])).toThrow("BrokerObject");
     expect(() => workerdConfig(MINIMAL + OBJECT + MIGRATION, ["index.js"])).not.toThrow();

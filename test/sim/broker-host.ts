@@ -1,6 +1,7 @@
 import { Broker } from "#broker/broker.ts";
 import { Connection } from "#broker/connection.ts";
-import { CLOSE_CONNECTION, NO_RESPONSE } from "#broker/handler.ts";
+import { dispatch, type Outcome } from "#broker/dispatch.ts";
+import { CLOSE_CONNECTION, NO_RESPONSE, type Peer } from "#broker/handler.ts";
 import { handlers } from "#broker/registry.ts";
 import type { ClusterImage } from "#ports/controller.ts";
 import type { LogCommit } from "#ports/log-store.ts";
@@ -8,12 +9,16 @@ import type { Compression } from "#records/compression.ts";
 import { type Caller, type ControllerHost, RpcError } from "./controller-host.ts";
 import { LogTables, SimLogStore, StorageError } from "./disk.ts";
 import type { ServerEnd, Wire } from "./network.ts";
+import type { PeerNetwork } from "./peer-network.ts";
 import { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { digest } from "./trace.ts";
 
 /** Where the simulated world's clocks begin. */
 export const EPOCH_MS = 1_700_000_000_000;
+
+const SIZE_BYTES = 4;
+const IN_PROCESS: Peer = { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => undefined };
 
 const RESTART_AFTER_FAILURE_MS = 20;
 
@@ -22,6 +27,7 @@ export interface HostOptions {
   readonly seed: number;
   readonly scheduler: Scheduler;
   readonly controller: ControllerHost;
+  readonly peers: PeerNetwork;
   readonly compression: Compression;
   onBug(error: unknown): void;
 }
@@ -54,10 +60,22 @@ export class BrokerHost {
 
   /** A connection arrives: the object starts if it must. Null when it can't be had. */
   async accept(wire: Wire): Promise<ServerEnd | null> {
+    const instance = await this.#opened();
+    return instance === null ? null : instance.serve(wire);
+  }
+
+  /** Another broker asks. */
+  async exchange(frame: Uint8Array): Promise<Uint8Array> {
+    const instance = await this.#opened();
+    if (instance === null) throw new RpcError("the broker is down");
+    return instance.exchange(frame);
+  }
+
+  async #opened(): Promise<Instance | null> {
     if (this.options.scheduler.nowMs < this.#downUntilMs) return null;
     if (this.#instance?.isAlive !== true) this.#instance = this.#start();
     const instance = this.#instance;
-    return (await instance.opened) ? instance.serve(wire) : null;
+    return (await instance.opened) ? instance : null;
   }
 
   /** The controller tells of a change; only an object that runs is told. */
@@ -113,6 +131,8 @@ class Instance implements Caller {
   readonly #host: BrokerHost;
   readonly #store: SimLogStore;
   readonly #wires = new Set<Wire>();
+  /** Rejects when the instance ends: who asked it hears of that. */
+  readonly #death = Promise.withResolvers<never>();
   readonly #random: Prng;
   #broker!: Broker;
   #pending: LogCommit | null = null;
@@ -124,11 +144,12 @@ class Instance implements Caller {
     this.#random = Prng.named(host.options.seed, `broker ${host.id} start ${start}`);
     this.#store = new SimLogStore(host.durable.copy(), (commit) => this.#commit(commit));
     host.options.scheduler.trace(`broker ${host.id} starts, ${start}`);
+    this.#death.promise.catch(() => undefined);
     this.opened = this.#open();
   }
 
   async #open(): Promise<boolean> {
-    const { scheduler, controller, compression, onBug } = this.#host.options;
+    const { scheduler, controller, peers, compression, onBug } = this.#host.options;
     try {
       this.#broker = await Broker.open({
         brokerId: this.brokerId,
@@ -142,6 +163,7 @@ class Instance implements Caller {
             }),
         },
         controller: controller.rpc(this),
+        peers: peers.transport(this),
         logStore: this.#store,
         compression,
         onFatal: (error) => {
@@ -159,9 +181,11 @@ class Instance implements Caller {
 
   adopt(image: ClusterImage): void {
     // While the object opens, the platform holds back what comes to it.
-    this.opened.then(() => {
-      if (this.isOpen && this.isAlive) this.#broker.adopt(structuredClone(image));
-    });
+    this.opened
+      .then(() => {
+        if (this.isOpen && this.isAlive) this.#broker.adopt(structuredClone(image));
+      })
+      .catch((error) => this.#judge(error));
   }
 
   /** Another instance has taken over: nothing of this one becomes durable from now on, but what is under way may have before. */
@@ -176,6 +200,7 @@ class Instance implements Caller {
     this.isAlive = false;
     this.isOpen = false;
     this.#settlePending();
+    this.#death.reject(new RpcError("the object was reset"));
     for (const wire of this.#wires) {
       if (isSilent) wire.goSilent();
       else wire.break();
@@ -210,6 +235,21 @@ class Instance implements Caller {
         });
       });
     });
+  }
+
+  /** What `worker/objects/broker-object.ts` does: no connection, and no order among requests. */
+  async exchange(frame: Uint8Array): Promise<Uint8Array> {
+    try {
+      const answering = Promise.resolve(dispatch(this.#broker, IN_PROCESS, frame));
+      const outcome: Outcome = await Promise.race([answering, this.#death.promise]);
+      if (!this.isAlive || outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) throw new RpcError("no answer");
+      const answer = Buffer.concat(outcome).subarray(SIZE_BYTES);
+      outcome.whenWritten?.();
+      return answer;
+    } catch (error) {
+      this.#judge(error);
+      throw error;
+    }
   }
 
   /** What `worker/listener/serve-connection.ts` does: one loop takes frames, another writes answers. */

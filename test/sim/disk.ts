@@ -7,22 +7,35 @@ import type {
   PartitionRecord,
   RowHead,
   RowLimits,
+  RowRange,
+  SegmentRecord,
+  SegmentState,
+  StagedRow,
 } from "#ports/log-store.ts";
+import { SegmentTable } from "../doubles/segment-table.ts";
 
 /** What lies in the tables of one broker. Rows stand in the order of their sequences. */
 export class LogTables {
   readonly records: Map<number, PartitionRecord>;
   readonly rows: Map<number, Map<number, LogRow>>;
 
-  constructor(records = new Map<number, PartitionRecord>(), rows = new Map<number, Map<number, LogRow>>()) {
+  readonly manifest: SegmentTable;
+
+  constructor(
+    records = new Map<number, PartitionRecord>(),
+    rows = new Map<number, Map<number, LogRow>>(),
+    manifest = new SegmentTable(),
+  ) {
     this.records = records;
     this.rows = rows;
+    this.manifest = manifest;
   }
 
   copy(): LogTables {
     return new LogTables(
       new Map(this.records),
       new Map([...this.rows].map(([number, partition]) => [number, new Map(partition)])),
+      this.manifest.copy(),
     );
   }
 
@@ -34,12 +47,24 @@ export class LogTables {
         throw new Error(`row ${row.sequence} of partition ${partitionNumber} is there already`);
       this.rows.set(partitionNumber, rows.set(row.sequence, row));
     }
-    for (const { partitionNumber, fromSequence, endSequence } of commit.deletedRows) {
-      const rows = this.rows.get(partitionNumber);
-      for (let sequence = fromSequence; sequence < endSequence; sequence++) rows?.delete(sequence);
+    for (const { rows, ...range } of commit.rewrites) {
+      this.#deleteRows(range);
+      const left = [...(this.rows.get(range.partitionNumber) ?? NO_ROWS), ...rows.map(bySequence)];
+      this.rows.set(range.partitionNumber, new Map(left.sort(([one], [other]) => one - other)));
     }
+    for (const range of commit.deletedRows) this.#deleteRows(range);
+    this.manifest.apply(commit);
     for (const number of commit.removedPartitions) this.records.delete(number);
   }
+
+  #deleteRows({ partitionNumber, fromSequence, endSequence }: RowRange): void {
+    const rows = this.rows.get(partitionNumber);
+    for (let sequence = fromSequence; sequence < endSequence; sequence++) rows?.delete(sequence);
+  }
+}
+
+function bySequence({ partitionNumber: _, ...row }: StagedRow): [number, LogRow] {
+  return [row.sequence, row];
 }
 
 /** How the disk carries out one commit: when, and whether it comes to be. */
@@ -81,32 +106,55 @@ export class SimLogStore implements LogStore {
     return next;
   }
 
-  head(partitionNumber: number, sequence: number): RowHead {
-    const { baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp } = this.#row(partitionNumber, sequence);
-    return { sequence, baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp };
+  head(partitionNumber: number, sequence: number): RowHead | null {
+    for (const row of this.#rowsFrom(partitionNumber, sequence)) return headOf(row);
+    return null;
   }
 
   indexes(partitionNumber: number, fromSequence: number, limit: number): IndexedRow[] {
     const found: IndexedRow[] = [];
-    for (const row of this.#rowsOf(partitionNumber).values()) {
+    for (const row of this.#rowsFrom(partitionNumber, fromSequence)) {
       if (found.length === limit) break;
-      if (row.sequence < fromSequence) continue;
-      found.push({ ...this.head(partitionNumber, row.sequence), index: row.index.slice() });
+      found.push({ ...headOf(row), index: row.index.slice() });
     }
     return found;
   }
 
   rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
-    const stored = this.#rowsOf(partitionNumber);
     const rows: LogRow[] = [];
     let sizeInBytes = 0;
-    for (let sequence = fromSequence; rows.length < maxRows; sequence++) {
-      if (rows.length > 0 && (sizeInBytes >= maxBytes || !stored.has(sequence))) break;
-      const row = this.#row(partitionNumber, sequence);
+    for (const row of this.#rowsFrom(partitionNumber, fromSequence)) {
+      if (rows.length === maxRows || (rows.length > 0 && sizeInBytes >= maxBytes)) break;
       rows.push({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
       sizeInBytes += row.bytes.length;
     }
     return rows;
+  }
+
+  batchBytes(partitionNumber: number, fromSequence: number, endSequence: number): number {
+    let sum = 0;
+    for (const row of this.#rowsFrom(partitionNumber, fromSequence)) {
+      if (row.sequence < endSequence) sum += row.bytes.length;
+    }
+    return sum;
+  }
+
+  segments(partitionNumber: number): SegmentRecord[] {
+    return this.#tables.manifest.segments(partitionNumber);
+  }
+
+  segmentState(partitionNumber: number, segmentNumber: number): SegmentState {
+    return this.#tables.manifest.state(partitionNumber, segmentNumber);
+  }
+
+  garbage(limit: number): string[] {
+    return this.#tables.manifest.garbage(limit);
+  }
+
+  sizeInBytes(): number {
+    let sum = 0;
+    for (const rows of this.#tables.rows.values()) for (const { bytes } of rows.values()) sum += bytes.length;
+    return sum;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
@@ -125,12 +173,7 @@ export class SimLogStore implements LogStore {
   }
 
   commit(commit: LogCommit): Promise<void> {
-    const copied: LogCommit = {
-      partitions: commit.partitions.map((record) => ({ ...record, snapshot: record.snapshot.slice() })),
-      rows: commit.rows.map((row) => ({ ...row, index: row.index.slice(), bytes: row.bytes.slice() })),
-      deletedRows: [...commit.deletedRows],
-      removedPartitions: [...commit.removedPartitions],
-    };
+    const copied = copyOf(commit);
     this.#tables.apply(copied);
     return this.#run(copied);
   }
@@ -144,11 +187,33 @@ export class SimLogStore implements LogStore {
     return this.#tables.rows.get(partitionNumber) ?? NO_ROWS;
   }
 
-  #row(partitionNumber: number, sequence: number): LogRow {
-    const row = this.#rowsOf(partitionNumber).get(sequence);
-    if (row === undefined) throw new Error(`row ${sequence} of partition ${partitionNumber} isn't stored`);
-    return row;
+  *#rowsFrom(partitionNumber: number, fromSequence: number): Generator<LogRow> {
+    for (const row of this.#rowsOf(partitionNumber).values()) if (row.sequence >= fromSequence) yield row;
   }
+}
+
+function headOf({ sequence, baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp }: LogRow): RowHead {
+  return { sequence, baseOffset, nextOffset, maxTimestamp, runningMaxTimestamp };
+}
+
+/** What is written is copied, as SQLite does: the broker uses its buffers again. */
+function copyOf(commit: LogCommit): LogCommit {
+  const copyRow = (row: StagedRow) => ({ ...row, index: row.index.slice(), bytes: row.bytes.slice() });
+  return {
+    partitions: commit.partitions.map((record) => ({ ...record, snapshot: record.snapshot.slice() })),
+    rows: commit.rows.map(copyRow),
+    rewrites: commit.rewrites.map((rewrite) => ({ ...rewrite, rows: rewrite.rows.map(copyRow) })),
+    deletedRows: [...commit.deletedRows],
+    newSegments: commit.newSegments.map(({ state, ...segment }) => ({
+      ...segment,
+      state: { snapshot: state.snapshot.slice(), aborted: state.aborted.slice() },
+    })),
+    changedSegments: [...commit.changedSegments],
+    removedSegments: [...commit.removedSegments],
+    garbage: [...commit.garbage],
+    notGarbage: [...commit.notGarbage],
+    removedPartitions: [...commit.removedPartitions],
+  };
 }
 
 const NO_ROWS: ReadonlyMap<number, LogRow> = new Map();

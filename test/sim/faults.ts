@@ -57,5 +57,7 @@ export type Fault =
   | { readonly kind: "controller-crash"; readonly atMs: number; readonly downMs: number }
   /** Calls between the broker and the controller fail, in both directions. */
   | { readonly kind: "controller-cut"; readonly atMs: number; readonly broker: number; readonly forMs: number }
+  /** Calls between the broker and all others fail, in both directions. */
+  | { readonly kind: "peer-cut"; readonly atMs: number; readonly broker: number; readonly forMs: number }
   | { readonly kind: "controller-slow"; readonly atMs: number; readonly forMs: number; readonly byMs: number }
   | { readonly kind: "client-hang"; readonly atMs: number; readonly client: string; readonly forMs: number };

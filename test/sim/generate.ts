@@ -2,6 +2,7 @@ import type { Fault } from "./faults.ts";
 import { Prng } from "./prng.ts";
 import type {
   AdminAction,
+  CopierSpec,
   FetchSpec,
   MemberEnd,
   MemberSpec,
@@ -19,11 +20,13 @@ const COMMIT_VERSIONS = [5, 7, 8, 9, 10];
 const HOUR_MS = 3_600_000;
 /** Deleted and made again while clients use it, by its id. */
 const DOOMED = "doomed";
+/** What copiers write to. */
+const COPIES = "copies";
 
 /** A workload that follows from its seed: how many of everything, who does what, and what goes wrong when. */
 export function generate(seed: number, untilMs?: number): Workload {
   const random = Prng.named(seed, "workload");
-  const duration = untilMs ?? random.between(15_000, 45_000);
+  const duration = untilMs ?? random.between(6_000, 26_000);
   const brokers = random.pick([1, 1, 2, 3]);
   const topics: TopicSpec[] = Array.from({ length: random.between(1, 3) }, (_, i) => ({
     name: `t${i}`,
@@ -33,16 +36,21 @@ export function generate(seed: number, untilMs?: number): Workload {
   if (hasDoomed) topics.push({ name: DOOMED, partitions: 2 });
   const names = topics.map(({ name }) => name).filter((name) => name !== DOOMED);
   const producers = makeProducers(random, names, hasDoomed);
-  const readers = makeReaders(random, names, hasDoomed);
   const members = makeMembers(random, names, duration);
   const watchers = members
     .map(({ group, topics: watched }) => ({ group, topics: watched }))
     .filter(({ group }, at) => members.findIndex((member) => member.group === group) === at && random.chance(0.6))
     .map((one) => ({ ...one, name: `w-${one.group}`, gapMs: random.pick([50, 200, 1_000]) }));
+  const copiers = random.chance(0.35) ? makeCopiers(random, names, duration) : [];
+  const hasCopies = copiers.length > 0;
+  if (hasCopies) topics.push({ name: COPIES, partitions: random.between(1, 3) });
+  const readsCopies = hasCopies ? [...names, COPIES] : names;
+  const readers = makeReaders(random, { names: readsCopies, hasDoomed, hasCopies });
   const admin = makeAdmin(random, topics, duration);
-  const clients = [...producers, ...readers].map(({ name }) => name).concat(members.map(({ name }) => `${name}.1`));
+  const lives = [...members, ...copiers].map(({ name }) => `${name}.1`);
+  const clients = [...producers, ...readers].map(({ name }) => name).concat(lives);
   const faults = random.chance(0.1) ? [] : makeFaults(random, { duration, brokers, clients });
-  return { seed, untilMs: duration, brokers, topics, producers, readers, members, watchers, admin, faults };
+  return { seed, untilMs: duration, brokers, topics, producers, readers, members, watchers, copiers, admin, faults };
 }
 
 function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolean): ProducerSpec[] {
@@ -69,7 +77,7 @@ function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolea
   });
 }
 
-function makeFetch(random: Prng, isDoomed: boolean): FetchSpec {
+function makeFetch(random: Prng, isDoomed: boolean, isCommittedOnly = false): FetchSpec {
   const pollGapMs = random.pick([10, 100, 400]);
   return {
     version: isDoomed ? random.pick([13, 17]) : random.pick(FETCH_VERSIONS),
@@ -79,14 +87,21 @@ function makeFetch(random: Prng, isDoomed: boolean): FetchSpec {
     // A slow reader that gets little at a time never comes to the end.
     maxBytes: pollGapMs === 400 ? random.pick([50_000, 1_000_000]) : random.pick([2_000, 50_000, 1_000_000]),
     partitionMaxBytes: PARTITION_MAX_BYTES[pollGapMs === 10 ? random.below(4) : random.between(2, 3)],
+    isCommittedOnly,
   };
 }
 
-function makeReaders(random: Prng, names: readonly string[], hasDoomed: boolean): ReaderSpec[] {
+interface Readable {
+  readonly names: readonly string[];
+  readonly hasDoomed: boolean;
+  readonly hasCopies: boolean;
+}
+
+function makeReaders(random: Prng, { names, hasDoomed, hasCopies }: Readable): ReaderSpec[] {
   return Array.from({ length: random.between(1, 2) }, (_, i) => ({
     name: `r${i}`,
     topics: hasDoomed && i === 0 ? [DOOMED] : names,
-    fetch: makeFetch(random, hasDoomed && i === 0),
+    fetch: makeFetch(random, hasDoomed && i === 0, hasCopies && random.chance(0.5)),
     startMs: random.between(0, 5_000),
   }));
 }
@@ -95,8 +110,10 @@ function makeMembers(random: Prng, names: readonly string[], duration: number): 
   const members: MemberSpec[] = [];
   for (let group = random.between(0, 2); group > 0; group--) {
     const topics = random.chance(0.5) ? names : [random.pick(names)];
-    for (let i = random.between(1, 3); i > 0; i--) {
-      const isStatic = random.chance(0.3);
+    // Rebalances pass by members that think too long; static ones stay in the group all the same.
+    const isSlow = random.chance(0.3);
+    for (let i = random.between(1, isSlow ? 4 : 3); i > 0; i--) {
+      const isStatic = random.chance(isSlow ? 0.6 : 0.3);
       members.push({
         name: `g${group}m${i}`,
         group: `g${group}`,
@@ -104,8 +121,9 @@ function makeMembers(random: Prng, names: readonly string[], duration: number): 
         instanceId: isStatic ? `i${i}` : null,
         joinVersion: random.pick(isStatic ? [5, 7, 9] : JOIN_VERSIONS),
         commitVersion: random.pick(COMMIT_VERSIONS),
-        sessionTimeoutMs: random.pick([1_500, 4_000, 10_000]),
-        rebalanceTimeoutMs: random.pick([3_000, 10_000]),
+        sessionTimeoutMs: random.pick(isSlow ? [4_000, 10_000] : [1_500, 4_000, 10_000]),
+        rebalanceTimeoutMs: random.pick([3_000, isSlow ? 3_000 : 10_000]),
+        slowShare: isSlow ? 0.4 : 0.05,
         heartbeatMs: random.pick([300, 1_000]),
         commitEveryMs: random.pick([200, 1_000, 3_000]),
         fetch: makeFetch(random, false),
@@ -115,6 +133,32 @@ function makeMembers(random: Prng, names: readonly string[], duration: number): 
     }
   }
   return members;
+}
+
+function makeCopiers(random: Prng, names: readonly string[], duration: number): CopierSpec[] {
+  const copiers: CopierSpec[] = [];
+  for (let id = random.between(1, 2); id > 0; id--) {
+    const from = random.chance(0.5) ? names : [random.pick(names)];
+    // Several with one id fence each other.
+    for (let i = random.pick([1, 1, 2]); i > 0; i--) {
+      copiers.push({
+        name: `c${id}x${i}`,
+        transactionalId: `tx${id}`,
+        group: `copies${id}`,
+        from,
+        to: COPIES,
+        isV2: random.chance(0.5),
+        maxRecords: random.pick([1, 5, 20]),
+        pollGapMs: random.pick([20, 200, 800]),
+        abortShare: random.pick([0, 0.1, 0.4]),
+        slowShare: random.pick([0, 0.05, 0.3]),
+        transactionTimeoutMs: random.pick([1_000, 4_000, 20_000]),
+        startMs: random.between(0, duration / 3),
+        ends: makeEnds(random, duration),
+      });
+    }
+  }
+  return copiers;
 }
 
 function makeEnds(random: Prng, duration: number): MemberEnd[] {
@@ -198,6 +242,7 @@ function makeFault(random: Prng, atMs: number, targets: Targets, hasDoubleStarts
   if (dice < 82) return { kind: "slow-link", atMs, client, broker, forMs, byMs };
   if (dice < 87) return { kind: "controller-crash", atMs, downMs: random.pick([0, 200, 2_000]) };
   if (dice < 91) return { kind: "controller-cut", atMs, broker, forMs };
-  if (dice < 94) return { kind: "controller-slow", atMs, forMs, byMs };
+  if (dice < 93) return { kind: "controller-slow", atMs, forMs, byMs };
+  if (dice < 95) return { kind: "peer-cut", atMs, broker, forMs };
   return { kind: "client-hang", atMs, client, forMs: Math.min(forMs * 2, 15_000) };
 }

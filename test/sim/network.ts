@@ -1,3 +1,4 @@
+import type { Pieces } from "#broker/dispatch.ts";
 import { Prng } from "./prng.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -203,15 +204,16 @@ export class Wire {
     });
   }
 
-  /** The broker answers; the pieces are put together only when they arrive, as a slow socket does. */
-  answer(pieces: readonly Uint8Array[], what: string): void {
+  /** The broker answers; the pieces are put together only when they arrive, as a slow socket does, and then it hears so. */
+  answer(pieces: Pieces, what: string): void {
     if (this.#serverClosed) return;
     this.#toClient.push(what, () => this.#give(pieces));
   }
 
-  #give(pieces: readonly Uint8Array[]): void {
+  #give(pieces: Pieces): void {
     if (this.#clientClosed) return;
     const frame = Buffer.concat(pieces);
+    pieces.whenWritten?.();
     this.process.deliver(() => {
       if (!this.#clientClosed) this.#callbacks.onFrame(frame);
     });

@@ -7,6 +7,7 @@ import { LostError } from "./clients/connection.ts";
 import { Member } from "./clients/member.ts";
 import { Producer } from "./clients/producer.ts";
 import { Reader } from "./clients/reader.ts";
+import { CopierCrew } from "./copier-crew.ts";
 import { Simulation } from "./simulation.ts";
 import type { MemberSpec, Workload } from "./workload.ts";
 
@@ -16,6 +17,8 @@ const SETTLE_MS = 240_000;
 const AUDIT_MS = 240_000;
 const MAX_PROBES = 4;
 const LATE_MS = 5_000;
+/** `offsets.retention.check.interval.ms` */
+const GROUPS_FORGOTTEN_MS = 600_000;
 
 export interface RunResult {
   readonly workload: Workload;
@@ -49,11 +52,13 @@ class Run {
   readonly #simulation: Simulation;
   readonly #producers: Producer[] = [];
   readonly #members = new Map<string, Member>();
+  readonly #copiers: CopierCrew;
   #beganMs = 0;
 
   constructor(workload: Workload, keepsTrace: boolean) {
     this.#workload = workload;
     this.#simulation = new Simulation(workload.seed, workload.brokers, keepsTrace);
+    this.#copiers = new CopierCrew(this.#simulation, workload.copiers);
   }
 
   bug(error: unknown): void {
@@ -74,6 +79,7 @@ class Run {
     simulation.heal();
     for (const producer of this.#producers) producer.stop();
     this.#keepGroups();
+    this.#copiers.keep();
     simulation.record({ type: "quiet", atMs: simulation.scheduler.nowMs });
     const isIdle = () => this.#producers.every((producer) => producer.isIdle);
     await simulation.scheduler.run(simulation.scheduler.nowMs + SETTLE_MS, isIdle);
@@ -85,8 +91,11 @@ class Run {
     const simulation = this.#simulation;
     for (const producer of this.#producers) producer.abandon();
     const staleReads = this.#workload.faults.some((fault) => fault.kind === "double-start");
+    const jumpsMs = this.#workload.faults.map((fault) => (fault.kind === "clock-jump" ? Math.abs(fault.byMs) : 0));
+    const forgetsGroups = jumpsMs.reduce((sum, byMs) => sum + byMs, simulation.scheduler.nowMs) > GROUPS_FORGOTTEN_MS;
     const isOver = stuck === null && simulation.bugs.length === 0;
-    const anomalies = check(simulation.history, { staleReads, isComplete: isOver, lateMs: LATE_MS, noRetention: true });
+    const options = { staleReads, forgetsGroups, isComplete: isOver, lateMs: LATE_MS, noRetention: true };
+    const anomalies = check(simulation.history, options);
     const problems = [
       ...simulation.bugs.map((bug) => `exception: ${bug}`),
       ...(stuck === null || simulation.bugs.length > 0 ? [] : [`stuck: ${stuck}`]),
@@ -136,6 +145,7 @@ class Run {
     }
     for (const spec of members) this.#schedule(spec.startMs, () => this.#startMember(spec, 1));
     for (const spec of members) for (const end of spec.ends) this.#schedule(end.atMs, () => this.#endMember(spec, end));
+    this.#copiers.start((atMs, action) => this.#schedule(atMs, action));
     for (const action of actions) this.#schedule(action.atMs, () => admin.process.spawn(() => admin.carryOut(action)));
     for (const fault of faults) this.#schedule(fault.atMs, () => simulation.apply(fault));
   }
@@ -186,6 +196,8 @@ class Run {
     if (!hasProbed) return "the probes never ended";
     const groups = await this.#until(AUDIT_MS, () => this.#groupsAtEnd(auditor));
     if (!groups) return "a group never came to the end of its topics";
+    const isCopied = await this.#until(AUDIT_MS, () => this.#copiers.finish(auditor));
+    if (!isCopied) return "a copier never came to the end of its topics";
     simulation.controller.crash(0);
     for (const host of simulation.hosts.values()) host.crash(0, false);
     const isAudited = await this.#until(AUDIT_MS, () => this.#readAll());
@@ -218,7 +230,12 @@ class Run {
   async #readAll(): Promise<void> {
     const auditor = new Auditor(this.#simulation.process("last-auditor"), this.#simulation);
     const topics = await auditor.lookAtTopics();
-    for (const topic of topics) for (const position of auditor.positionsOf(topic)) await auditor.read(position);
+    const isolations = this.#workload.copiers.length > 0 ? [false, true] : [false];
+    for (const topic of topics) {
+      for (const position of auditor.positionsOf(topic)) {
+        for (const isCommittedOnly of isolations) await auditor.read(position, isCommittedOnly);
+      }
+    }
     for (const [group, specs] of Map.groupBy(this.#workload.members, (spec) => spec.group)) {
       const names = new Set(specs.flatMap((spec) => spec.topics));
       const positions = topics.filter((topic) => names.has(topic.name)).flatMap((topic) => auditor.positionsOf(topic));

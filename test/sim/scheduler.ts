@@ -45,7 +45,7 @@ export class Scheduler {
   }
 
   trace(line: string): void {
-    this.#trace.add(`${this.nowMs.toFixed(3)} ${line}`);
+    this.#trace.add(this.#nowUs, line);
   }
 
   stop(): void {
@@ -53,14 +53,32 @@ export class Scheduler {
   }
 
   /** Runs until that time, or until `isDone` after an event, or until nothing is left. */
-  async run(untilMs: number, isDone: () => boolean = () => false): Promise<void> {
-    await drained();
+  run(untilMs: number, isDone: () => boolean = () => false): Promise<void> {
     const untilUs = untilMs * US_PER_MS;
-    while (!this.#stopped && !isDone()) {
+    return new Promise((resolve, reject) => {
+      const step = () => {
+        try {
+          if (this.#stopped || isDone() || !this.#runNext(untilUs)) return resolve();
+        } catch (error) {
+          return reject(error);
+        }
+        whenDrained();
+      };
+      // Node runs what a microtask gave to `nextTick` only when the queue of microtasks is empty. Nothing of the machine (no timer, no
+      // I/O) comes in between.
+      const nextTick = () => process.nextTick(step);
+      const whenDrained = () => queueMicrotask(nextTick);
+      whenDrained();
+    });
+  }
+
+  /** False when nothing is left to do before that time. */
+  #runNext(untilUs: number): boolean {
+    for (;;) {
       const event = this.#heap[0];
       if (event === undefined || event.atUs > untilUs) {
         this.#nowUs = Math.max(this.#nowUs, untilUs);
-        return;
+        return false;
       }
       this.#pop();
       const { action } = event;
@@ -68,7 +86,7 @@ export class Scheduler {
       this.#nowUs = event.atUs;
       if (event.label !== "") this.trace(event.label);
       action();
-      await drained();
+      return true;
     }
   }
 
@@ -103,12 +121,4 @@ export class Scheduler {
 
 function isBefore(one: Event, other: Event): boolean {
   return one.atUs < other.atUs || (one.atUs === other.atUs && one.sequence < other.sequence);
-}
-
-/**
- * Resolves when the queue of microtasks is empty: Node runs what a microtask gave to `nextTick` only then. Nothing of the machine (no
- * timer, no I/O) comes in between.
- */
-function drained(): Promise<void> {
-  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }

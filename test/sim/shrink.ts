@@ -6,8 +6,8 @@ const SHORTEST_MS = 500;
 
 type Runner = (workload: Workload) => Promise<RunResult>;
 
-type List = "faults" | "admin" | "watchers" | "members" | "producers" | "readers";
-const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "producers", "readers"];
+type List = "faults" | "admin" | "watchers" | "members" | "copiers" | "producers" | "readers";
+const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "copiers", "producers", "readers"];
 
 /**
  * Leaves out of a failing workload whatever isn't needed to fail by one of the same rules. Every part has chance of its own, so what

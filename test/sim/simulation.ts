@@ -5,6 +5,7 @@ import { compression } from "./clients/values.ts";
 import { ControllerHost } from "./controller-host.ts";
 import type { Fault } from "./faults.ts";
 import { Network } from "./network.ts";
+import { PeerNetwork } from "./peer-network.ts";
 import { Prng } from "./prng.ts";
 import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -13,6 +14,7 @@ import { Trace } from "./trace.ts";
 /** Few partitions of `__consumer_offsets`, so that groups share them, and short sessions, so that they end within a run. */
 const STATIC_CONFIGS: ConfigValues = {
   "offsets.topic.num.partitions": "4",
+  "transaction.state.log.num.partitions": "4",
   "group.min.session.timeout.ms": "1000",
 };
 
@@ -23,6 +25,7 @@ export class Simulation {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly controller: ControllerHost;
+  readonly peers: PeerNetwork;
   readonly hosts = new Map<number, BrokerHost>();
   readonly brokerIds: readonly number[];
   readonly history: HistoryEvent[] = [];
@@ -46,17 +49,20 @@ export class Simulation {
       push: (brokerId, image) => this.hosts.get(brokerId)?.adopt(image),
       onBug,
     });
+    this.peers = new PeerNetwork(this.scheduler, seed);
     for (const id of this.brokerIds) {
       const host = new BrokerHost({
         id,
         seed,
         scheduler: this.scheduler,
         controller: this.controller,
+        peers: this.peers,
         compression,
         onBug,
       });
       this.hosts.set(id, host);
       this.network.listen(id, (wire) => host.accept(wire));
+      this.peers.listen(id, (frame) => host.exchange(frame));
     }
   }
 
@@ -84,6 +90,7 @@ export class Simulation {
     this.scheduler.trace("all is well again");
     this.network.heal();
     this.controller.heal();
+    this.peers.heal();
     for (const host of this.hosts.values()) host.heal();
     for (const wire of [...this.network.wires]) wire.break();
   }
@@ -116,6 +123,8 @@ export class Simulation {
         return this.controller.crash(fault.downMs);
       case "controller-cut":
         return this.controller.cut(fault.broker, fault.forMs);
+      case "peer-cut":
+        return this.peers.cut(fault.broker, fault.forMs);
       case "controller-slow":
         return this.controller.slowDown(fault.forMs, fault.byMs);
       default:

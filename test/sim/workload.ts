@@ -11,6 +11,7 @@ export interface Workload {
   readonly readers: readonly ReaderSpec[];
   readonly members: readonly MemberSpec[];
   readonly watchers: readonly WatcherSpec[];
+  readonly copiers: readonly CopierSpec[];
   readonly admin: readonly AdminAction[];
   readonly faults: readonly Fault[];
 }
@@ -46,6 +47,8 @@ export interface FetchSpec {
   readonly pollGapMs: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  /** isolation.level=read_committed */
+  readonly isCommittedOnly: boolean;
 }
 
 export interface ReaderSpec {
@@ -79,9 +82,31 @@ export interface MemberSpec {
   readonly commitVersion: number;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
+  /** How often it takes seconds between joining and syncing. */
+  readonly slowShare: number;
   readonly heartbeatMs: number;
   readonly commitEveryMs: number;
   readonly fetch: FetchSpec;
+  readonly startMs: number;
+  readonly ends: readonly MemberEnd[];
+}
+
+/** Reads topics and writes what it has read to another one, in transactions that also hold how far it has read. */
+export interface CopierSpec {
+  readonly name: string;
+  /** Two copiers with one id fence each other. */
+  readonly transactionalId: string;
+  readonly group: string;
+  readonly from: readonly string[];
+  readonly to: string;
+  /** Transactions V2 (KIP-890): no AddPartitionsToTxn, and an epoch for each transaction. */
+  readonly isV2: boolean;
+  readonly maxRecords: number;
+  readonly pollGapMs: number;
+  /** How often it aborts, and how often it thinks for seconds before it ends a transaction. */
+  readonly abortShare: number;
+  readonly slowShare: number;
+  readonly transactionTimeoutMs: number;
   readonly startMs: number;
   readonly ends: readonly MemberEnd[];
 }

@@ -1,10 +1,21 @@
 import { expect } from "vitest";
 import { DELETION_SLICE_ROWS, MAX_ROW_BYTES, SNAPSHOT_EVERY_ROWS } from "#log/limits.ts";
 import type { PartitionLogs } from "#log/partition-logs.ts";
-import type { LogStore } from "#ports/log-store.ts";
+import { emptyCommit, type LogStore } from "#ports/log-store.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { Codec } from "#records/batch.ts";
-import { append, appendOne, batchOf, NOW_MS, OTHER_TOPIC, openLogs, readAll, TINY_CACHE, TOPIC } from "../log/setup.ts";
+import {
+  append,
+  appendOne,
+  batchOf,
+  config,
+  NOW_MS,
+  OTHER_TOPIC,
+  openLogs,
+  readAll,
+  TINY_CACHE,
+  TOPIC,
+} from "../log/setup.ts";
 
 /** What a log does on any store. `open` gives a new store over what has been committed so far, as a restart would. */
 export interface LogStoreCase {
@@ -23,8 +34,7 @@ function noise(bytes: number): Uint8Array {
   return value;
 }
 
-const big = { maxMessageBytes: 8 << 20, timestampType: "CreateTime", compacted: false } as const;
-const bigConfig = { ...big, timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER, timestampAfterMaxMs: 3_600_000 };
+const bigConfig = { ...config, maxMessageBytes: 8 << 20 };
 
 export const logStoreCases: readonly LogStoreCase[] = [
   {
@@ -271,10 +281,9 @@ export const logStoreCases: readonly LogStoreCase[] = [
       });
       const record = { number: 65_535, topicId: TOPIC, partitionIndex: 3, deleted: false };
       await store.commit({
+        ...emptyCommit(),
         partitions: [{ ...record, snapshot: new Uint8Array([1, 2, 3]) }],
         rows: [row(7, 4, 40), row(7, 5, 90), row(7, 6, 60), row(65_535, 4, NOW_MS)],
-        deletedRows: [],
-        removedPartitions: [],
       });
       expect(store.partitions()).toEqual([record]);
       expect(store.snapshot(65_535)).toEqual(new Uint8Array([1, 2, 3]));
@@ -306,10 +315,12 @@ export const logStoreCases: readonly LogStoreCase[] = [
       expect([store.maxTimestamp(7, 4, 7), store.maxTimestamp(7, 4, 5), store.maxTimestamp(7, 7, 9)]).toEqual([
         90, 40, -1,
       ]);
-      expect(() => rows(7, 1, 1)).toThrow();
+      expect(rows(1, 1, 1)).toEqual([[4, 7, 4]]);
+      expect([store.head(7, 1)?.sequence, store.head(7, 7), rows(7, 1, 1)]).toEqual([4, null, []]);
+      expect([store.batchBytes(7, 0, 6), store.batchBytes(7, 6, 9), store.batchBytes(8, 0, 9)]).toEqual([4, 2, 0]);
       expect(() => store.snapshot(7)).toThrow();
       const deletedRows = [{ partitionNumber: 7, fromSequence: 4, endSequence: 6 }];
-      await store.commit({ partitions: [], rows: [], deletedRows, removedPartitions: [65_535] });
+      await store.commit({ ...emptyCommit(), deletedRows, removedPartitions: [65_535] });
       expect(open().partitions()).toEqual([]);
       expect(
         open()

@@ -73,6 +73,7 @@ async function writeAnswers(
         await writer.write(piece);
         activity.written();
       }
+      outcome.whenWritten?.();
     }
     await writer.close();
   } catch (error) {

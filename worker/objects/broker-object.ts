@@ -3,16 +3,20 @@ import { Broker } from "#broker/broker.ts";
 import { dispatch } from "#broker/dispatch.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE, type Peer } from "#broker/handler.ts";
 import { handlers } from "#broker/registry.ts";
+import { parseBrokers } from "#cluster/boot.ts";
 import { createWasmKernels } from "#kernels/wasm.ts";
-import { MAX_STAGED_BYTES } from "#log/limits.ts";
+import { MAX_STAGED_BYTES, SPACE_LIMITS } from "#log/limits.ts";
 import type { ClusterImage } from "#ports/controller.ts";
 import kernelsModule from "../../build/kernels.wasm";
 import { zlibCodecs } from "../codecs.ts";
 import type { Env } from "../env.ts";
 import { ActivityWatch } from "../listener/activity.ts";
+import { BrokerTransport } from "../listener/broker-transport.ts";
 import { ReceiveBudget } from "../listener/receive-budget.ts";
 import { serveConnection } from "../listener/serve-connection.ts";
+import { objectStoreOf } from "../storage/object-store.ts";
 import { SqlLogStore } from "../storage/sql-log-store.ts";
+import { CommitFailures } from "./commit-failures.ts";
 import { controllerOf } from "./controller-stub.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
 
@@ -22,6 +26,12 @@ const RECEIVE_BUDGET_BYTES = 64 * 1024 * 1024;
 /** Connections of one object; each costs a buffer and two loops. */
 const MAX_CONNECTIONS = 2_000;
 
+/** Commits that failed in this process: it outlives an object that is reset, and the disk may still be full for the next one. */
+const failures = new CommitFailures();
+
+/** The broker's own timers come first while it is awake. */
+const ALARM_SLACK_MS = 60_000;
+
 /** An RPC has no connection that could vanish under a parked request. */
 const IN_PROCESS_PEER: Peer = { clientHost: "127.0.0.1", hasVanished: false, onVanish: () => () => undefined };
 
@@ -30,6 +40,7 @@ export class BrokerObject extends DurableObject<Env> {
   readonly #budget = new ReceiveBudget(RECEIVE_BUDGET_BYTES);
   readonly #connections = new ActivityWatch();
   #broker!: Broker;
+  #alarmMs = Number.POSITIVE_INFINITY;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -42,10 +53,23 @@ export class BrokerObject extends DurableObject<Env> {
         timers: runtimeTimers,
         controller: controllerOf(env),
         logStore: new SqlLogStore(context.storage),
+        spaceLimits: { ...SPACE_LIMITS, refuseUntilMs: failures.refuseUntilMs },
         compression: { kernels: createWasmKernels(kernelsModule), codecs: zlibCodecs },
+        objectStore: objectStoreOf(env),
+        onObjectStoreFailed: (reason) => console.error("a segment could not be copied to the object store:", reason),
+        onNextDue: (dueMs) => this.#wakeAt(context.storage, dueMs),
+        onUncleanable: (error) => console.error("a log can't be compacted", error),
+        peers: new BrokerTransport(
+          env,
+          parseBrokers(env.KEDGE_BROKERS).map(({ id }) => id),
+        ),
         // What is in memory and what is stored may differ now: only a new start from storage is safe.
-        onFatal: (error) => context.abort(String(error)),
+        onFatal: (error) => {
+          failures.note(Date.now());
+          context.abort(String(error));
+        },
       });
+      this.#alarmMs = (await context.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
     });
   }
 
@@ -73,6 +97,20 @@ export class BrokerObject extends DurableObject<Env> {
     const outcome = await dispatch(this.#broker, IN_PROCESS_PEER, frame);
     if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) return null;
     return joinWithoutSize(outcome);
+  }
+
+  /** The object may sleep while nobody wants anything of it: then its logs still expire, and transactions that nobody ends are aborted. */
+  override async alarm(): Promise<void> {
+    this.#alarmMs = Number.POSITIVE_INFINITY;
+    await this.#broker.wakeUp();
+  }
+
+  /** An alarm is a row that is written: one that comes earlier, or a little later, stays. What is due is said again after it. */
+  #wakeAt(storage: DurableObjectStorage, dueMs: number): void {
+    const alarmMs = Math.max(dueMs, Date.now()) + ALARM_SLACK_MS;
+    if (!Number.isFinite(alarmMs) || alarmMs > this.#alarmMs - ALARM_SLACK_MS) return;
+    this.#alarmMs = alarmMs;
+    storage.setAlarm(alarmMs).catch(() => undefined);
   }
 
   /** The controller tells of a change. */

@@ -9,8 +9,11 @@ import type {
   RowHead,
   RowLimits,
   RowRange,
+  SegmentRecord,
+  SegmentState,
   StagedRow,
 } from "#ports/log-store.ts";
+import { SqlManifest } from "./sql-manifest.ts";
 import { openTables } from "./tables.ts";
 
 type HeadColumns = {
@@ -35,12 +38,14 @@ const HEAD = "id, base_offset, next_offset, max_timestamp, running_max_timestamp
 export class SqlLogStore implements LogStore {
   private readonly storage: DurableObjectStorage;
   private readonly sql: SqlStorage;
+  private readonly manifest: SqlManifest;
 
   /** @throws Error when the tables are of a newer Kedge. */
   constructor(storage: DurableObjectStorage) {
     this.storage = storage;
     this.sql = storage.sql;
     openTables(storage);
+    this.manifest = new SqlManifest(storage.sql);
   }
 
   partitions(): PartitionEntry[] {
@@ -76,9 +81,13 @@ export class SqlLogStore implements LogStore {
     return found === undefined ? otherwise : sequenceOf(found.id) + 1;
   }
 
-  head(partitionNumber: number, sequence: number): RowHead {
-    const sql = `SELECT ${HEAD} FROM log_rows WHERE id = ?`;
-    return headOf(this.sql.exec<HeadColumns>(sql, rowId(partitionNumber, sequence)).one());
+  head(partitionNumber: number, sequence: number): RowHead | null {
+    const found = this.first<HeadColumns>(
+      `SELECT ${HEAD} FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT 1`,
+      rowId(partitionNumber, sequence),
+      rowId(partitionNumber + 1, 0),
+    );
+    return found === undefined ? null : headOf(found);
   }
 
   indexes(partitionNumber: number, fromSequence: number, limit: number): IndexedRow[] {
@@ -105,8 +114,33 @@ export class SqlLogStore implements LogStore {
       sizeInBytes += row.bytes.byteLength;
       if (sizeInBytes >= maxBytes) break;
     }
-    if (rows[0]?.sequence !== fromSequence) throw new Error(`partition ${partitionNumber} lacks row ${fromSequence}`);
     return rows;
+  }
+
+  /** The length of a blob is read without the blob. */
+  batchBytes(partitionNumber: number, fromSequence: number, endSequence: number): number {
+    const found = this.first<{ sum: number | null }>(
+      "SELECT sum(length(bytes)) AS sum FROM log_rows WHERE id >= ? AND id < ?",
+      rowId(partitionNumber, fromSequence),
+      rowId(partitionNumber, endSequence),
+    );
+    return found?.sum ?? 0;
+  }
+
+  segments(partitionNumber: number): SegmentRecord[] {
+    return this.manifest.segments(partitionNumber);
+  }
+
+  segmentState(partitionNumber: number, segmentNumber: number): SegmentState {
+    return this.manifest.state(partitionNumber, segmentNumber);
+  }
+
+  garbage(limit: number): string[] {
+    return this.manifest.garbage(limit);
+  }
+
+  sizeInBytes(): number {
+    return this.sql.databaseSize;
   }
 
   firstSequenceReaching(partitionNumber: number, fromSequence: number, timestamp: number): number {
@@ -134,10 +168,16 @@ export class SqlLogStore implements LogStore {
   }
 
   async commit(commit: LogCommit): Promise<void> {
+    if (Object.values(commit).every((part) => part.length === 0)) return;
     this.storage.transactionSync(() => {
       for (const record of commit.partitions) this.writePartition(record);
       for (const row of commit.rows) this.writeRow(row);
+      for (const rewrite of commit.rewrites) {
+        this.deleteRows(rewrite);
+        for (const row of rewrite.rows) this.writeRow(row);
+      }
       for (const range of commit.deletedRows) this.deleteRows(range);
+      this.manifest.apply(commit);
       for (const number of commit.removedPartitions) this.sql.exec("DELETE FROM partitions WHERE number = ?", number);
     });
     await this.storage.sync();

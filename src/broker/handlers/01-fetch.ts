@@ -1,5 +1,6 @@
 /**
- * Fetch, 4–18: batches as they are stored, from the fetch offset up to the high watermark.
+ * Fetch, 4–18: batches as they are stored, from the fetch offset up to the high watermark; with isolation level read_committed up to the
+ * last stable offset, and with the transactions before it that were aborted.
  *
  * Nothing is decompressed or encoded anew; the last batch may begin before the fetch offset, and the first one of an
  * answer is given even when it is larger than the limits (KIP-74). Below `minBytes` the request parks until an append or
@@ -8,12 +9,12 @@
  */
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
-import type { Draft } from "#protocol/schema.ts";
 import type { Broker } from "../broker.ts";
 import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
 import type { FetchContext, FetchTarget } from "../fetch-sessions.ts";
-import { CLOSE_CONNECTION, handler, type RequestContext } from "../handler.ts";
+import { type Answer, CLOSE_CONNECTION, handler, type RequestContext, WHEN_WRITTEN } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
+import { readTiered, type TieredReads } from "../tiered-reads.ts";
 
 /** Kafka's `fetch.max.bytes` is 55 MB. */
 export const MAX_FETCH_BYTES = 8 * 1024 * 1024;
@@ -44,15 +45,16 @@ export const fetch = handler({
     const limits = {
       maxBytes: Math.min(request.maxBytes, roomForAnswer(context.broker)),
       byTopicId: context.apiVersion >= FIRST_VERSION_BY_TOPIC_ID,
+      committedOnly: request.isolationLevel === READ_COMMITTED,
     };
     const reads = await readOrPark(context, request, session.targets, limits);
     if (reads.length < session.targets.length) return CLOSE_CONNECTION;
-    return answer(context, request, session, reads);
+    return answer(context, session, reads);
   },
 });
 
 /** The more answers wait for their readers, the smaller the next ones are. */
-function roomForAnswer(broker: Broker): number {
+export function roomForAnswer(broker: Broker): number {
   const left = MAX_UNREAD_BYTES - broker.answers.bytes;
   return Math.max(MIN_FETCH_BYTES, Math.min(MAX_FETCH_BYTES, Math.floor(left / 2)));
 }
@@ -88,21 +90,32 @@ async function readOrPark(
 ): Promise<readonly PartitionRead[]> {
   const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
   for (;;) {
-    const { reads, waiting } = readOnce(broker, request, targets, limits);
+    // Nothing may wait between the reads and the parking, or a commit could come and go unseen.
+    const reading = readTiered(broker, targets, limits);
+    const tiered = reading === null ? null : await reading;
+    const { reads, waiting } = readOnce(broker, request, targets, { ...limits, tiered });
     if (reads !== null) return reads;
     if (!(await park({ broker, peer }, request, waiting, { ...limits, deadlineMs }))) break;
   }
   // At the deadline the client gets what there is, which may be more than there was when it began to wait.
-  return peer.hasVanished ? [] : readPartitions(broker, targets, limits);
+  if (peer.hasVanished) return [];
+  return readPartitions(broker, targets, limits, await readTiered(broker, targets, limits));
 }
 
 type Waiting = Pick<PartitionRead, "log" | "target">;
 
 /** What there is, or null when it isn't enough yet: then nothing of it is kept, since a thousand that wait would hold gigabytes. */
-function readOnce(broker: Broker, request: FetchRequest, targets: readonly FetchTarget[], limits: FetchLimits) {
-  const reads = readPartitions(broker, targets, limits);
+function readOnce(
+  broker: Broker,
+  request: FetchRequest,
+  targets: readonly FetchTarget[],
+  { tiered, ...limits }: FetchLimits & { readonly tiered: TieredReads | null },
+) {
+  const reads = readPartitions(broker, targets, limits, tiered);
   const isDone = request.maxWaitMs <= 0 || targets.length === 0 || isEnough(reads, request.minBytes);
-  return isDone ? { reads, waiting: [] } : { reads: null, waiting: reads.map(({ log, target }) => ({ log, target })) };
+  if (isDone) return { reads, waiting: [] };
+  releaseAll(reads);
+  return { reads: null, waiting: reads.map(({ log, target }) => ({ log, target })) };
 }
 
 /** Waits until there is enough; false at the deadline, or when the client has gone. */
@@ -110,18 +123,20 @@ function park(
   { broker, peer }: Pick<RequestContext, "broker" | "peer">,
   request: FetchRequest,
   waiting: readonly Waiting[],
-  { maxBytes, deadlineMs }: FetchLimits & { readonly deadlineMs: number },
+  { deadlineMs, ...limits }: FetchLimits & { readonly deadlineMs: number },
 ): Promise<boolean> {
   const logs = waiting.flatMap(({ log }) => (log === null ? [] : [log]));
-  const wanted = Math.min(request.minBytes, maxBytes);
-  const isSatisfied = () => bytesAvailable(waiting, maxBytes) >= wanted;
+  const wanted = Math.min(request.minBytes, limits.maxBytes);
+  const isSatisfied = () => bytesAvailable(waiting, limits) >= wanted;
   return broker.parkFetch(logs, deadlineMs, peer, isSatisfied);
 }
 
 /** What a read would find, without reading: asked at every commit for every fetch that waits. */
-function bytesAvailable(waiting: readonly Waiting[], maxBytes: number): number {
+function bytesAvailable(waiting: readonly Waiting[], { maxBytes, committedOnly }: FetchLimits): number {
   return waiting.reduce((sum, { log, target }) => {
-    return log === null ? sum : sum + log.bytesAvailable(target.fetchOffset, Math.min(target.maxBytes, maxBytes));
+    if (log === null) return sum;
+    const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;
+    return sum + log.bytesAvailable(target.fetchOffset, Math.min(target.maxBytes, maxBytes), upperBound);
   }, 0);
 }
 
@@ -140,10 +155,9 @@ function isEnough(reads: readonly PartitionRead[], minBytes: number): boolean {
 
 function answer(
   { broker, apiVersion }: RequestContext,
-  request: FetchRequest,
   session: FetchContext,
   reads: readonly PartitionRead[],
-): Draft<FetchResponse> {
+): Answer<FetchResponse> {
   const { sessionId, included } = session.select(reads);
   const byTopicId = apiVersion >= FIRST_VERSION_BY_TOPIC_ID;
   const responses: { topic: string; topicId: string; partitions: ReturnType<typeof partitionAnswer>[] }[] = [];
@@ -158,14 +172,28 @@ function answer(
         : { topic, topicId: undefined as never, partitions: [] };
       responses.push(last);
     }
-    const partition = partitionAnswer(read, request.isolationLevel);
+    const partition = partitionAnswer(read);
     leaders.push(partition.currentLeader?.leaderId);
     last.partitions.push(partition);
   }
-  return { sessionId, responses, nodeEndpoints: nodeEndpoints(broker, leaders) };
+  return {
+    sessionId,
+    responses,
+    nodeEndpoints: nodeEndpoints(broker, leaders),
+    [WHEN_WRITTEN]: () => releaseAll(reads),
+  };
 }
 
-function partitionAnswer(read: PartitionRead, isolationLevel: number) {
+function releaseAll(reads: readonly PartitionRead[]): void {
+  for (const read of reads) read.release();
+}
+
+/** Of a topic that it doesn't know, Kafka says that nothing was aborted in it. */
+function abortedIn({ abortedTransactions, errorCode }: PartitionRead) {
+  return abortedTransactions === null && UNKNOWN.has(errorCode) ? [] : abortedTransactions;
+}
+
+function partitionAnswer(read: PartitionRead) {
   return {
     partitionIndex: read.target.partitionIndex,
     errorCode: read.errorCode,
@@ -174,7 +202,7 @@ function partitionAnswer(read: PartitionRead, isolationLevel: number) {
     logStartOffset: read.logStartOffset,
     divergingEpoch: read.divergingEpoch,
     currentLeader: currentLeader(read.errorCode, read.partition),
-    abortedTransactions: isolationLevel === READ_COMMITTED || UNKNOWN.has(read.errorCode) ? [] : null,
+    abortedTransactions: abortedIn(read),
     records: read.chunks,
   };
 }

@@ -2,15 +2,18 @@
  * ListOffsets, 1–11: the offset of a moment, or one of the log's ends.
  *
  * Latest is the high watermark (the last stable offset with isolation level read_committed), earliest the log start
- * offset, -3 the first record that has the largest timestamp. Nothing is tiered yet, so earliest local is earliest,
- * and there is neither a latest tiered offset nor one that waits for its upload: -1. Departure from Kafka: searches by time open
- * a bounded number of bytes; the partitions behind the bound are told to ask again (OFFSET_NOT_AVAILABLE).
+ * offset, -3 the first record that has the largest timestamp, also where it is tiered. Earliest local, latest tiered and earliest pending upload
+ * follow the topic's remote.storage.enable: without, earliest local is earliest and the others are -1, even where the broker has moved
+ * segments to make room. Departure from Kafka: searches by time open a bounded number of bytes; the partitions behind the bound are told
+ * to ask again (OFFSET_NOT_AVAILABLE).
  */
 import { LookupBudget } from "#log/offsets-for-times.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
+import { offsetForTimestamp, offsetOfMaxTimestamp } from "#log/tiering/tiered-search.ts";
 import type { TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
+import type { Draft } from "#protocol/schema.ts";
 import type { Broker } from "../broker.ts";
 import { handler } from "../handler.ts";
 import { fence } from "../leader-fence.ts";
@@ -36,6 +39,7 @@ const FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE = 5;
 const READ_COMMITTED = 1;
 const NOT_FOUND = { timestamp: -1, offset: -1, leaderEpoch: -1 };
 
+type PartitionAnswer = NonNullable<NonNullable<Draft<ListOffsetsResponse>["topics"]>[number]["partitions"]>[number];
 type PartitionQuestion = ListOffsetsRequest["topics"][number]["partitions"][number];
 
 export const listOffsets = handler({
@@ -43,25 +47,25 @@ export const listOffsets = handler({
   response: ListOffsetsResponse,
   min: 1,
   max: 11,
-  handle({ broker, apiVersion }, request) {
+  async handle({ broker, apiVersion }, request) {
     const asking = {
       apiVersion,
       committedOnly: request.isolationLevel === READ_COMMITTED,
       budget: new LookupBudget(),
     };
-    return {
-      topics: [...questionsByTopic(request)].map(([name, questions]) => {
-        const topic = broker.cluster.topicByName(name);
-        return {
-          name,
-          partitions: [...questions].map(([partitionIndex, question]) =>
-            question === TWICE
-              ? { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
-              : answer(broker, topic, question, asking),
-          ),
-        };
-      }),
-    };
+    const topics: { name: string; partitions: PartitionAnswer[] }[] = [];
+    for (const [name, questions] of questionsByTopic(request)) {
+      const topic = broker.cluster.topicByName(name);
+      const partitions: PartitionAnswer[] = [];
+      // One after another: they share what their searches may open.
+      for (const [partitionIndex, question] of questions) {
+        const isTwice = question === TWICE;
+        const refused = { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
+        partitions.push(isTwice ? refused : await answer(broker, topic, question, asking));
+      }
+      topics.push({ name, partitions });
+    }
+    return { topics };
   },
 });
 
@@ -86,7 +90,12 @@ interface Asking {
   readonly budget: LookupBudget;
 }
 
-function answer(broker: Broker, topic: TopicImage | undefined, question: PartitionQuestion, asking: Asking) {
+async function answer(
+  broker: Broker,
+  topic: TopicImage | undefined,
+  question: PartitionQuestion,
+  asking: Asking,
+): Promise<PartitionAnswer> {
   const { partitionIndex, currentLeaderEpoch, timestamp } = question;
   const log = broker.lead(topic, partitionIndex);
   if (typeof log === "number") return { partitionIndex, errorCode: log };
@@ -101,27 +110,56 @@ function answer(broker: Broker, topic: TopicImage | undefined, question: Partiti
     const isOld = asking.apiVersion < FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE;
     return { partitionIndex, errorCode: isOld ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.OFFSET_NOT_AVAILABLE };
   }
-  return { partitionIndex, errorCode, ...find(log, timestamp, asking) };
+  const end = asking.committedOnly ? log.lastStableOffset : log.highWatermark;
+  if (!isSearch)
+    return { partitionIndex, errorCode, ...limitOf(log, timestamp, { end, isTiered: isTiered(broker, topic) }) };
+  const found = await search(broker, log, timestamp, { end, budget: asking.budget });
+  if (found === null) return { partitionIndex, errorCode, ...NOT_FOUND };
+  if ("kind" in found) return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
+  return {
+    partitionIndex,
+    errorCode,
+    timestamp: found.timestampMs,
+    offset: found.offset,
+    leaderEpoch: found.leaderEpoch,
+  };
 }
 
-function find(log: PartitionLog, timestamp: number, { committedOnly, budget }: Asking) {
-  const end = committedOnly ? log.lastStableOffset : log.highWatermark;
+function isTiered(broker: Broker, topic: TopicImage | undefined): boolean {
+  return broker.tier !== null && topic !== undefined && broker.configOf(topic).remoteStorageEnable;
+}
+
+/** One of the log's ends; each comes with the epoch of the leader that wrote the record there. */
+function limitOf(log: PartitionLog, timestamp: number, { end, isTiered }: { end: number; isTiered: boolean }) {
+  const at = (offset: number) => ({ timestamp: -1, offset, leaderEpoch: log.epochForOffset(offset) });
+  const localStartOffset = Math.max(log.logStartOffset, log.segments.localStartOffset);
+  const tieredEndOffset = isTiered ? log.segments.tieredEndOffset : null;
   switch (timestamp) {
     case LATEST:
       return { timestamp: -1, offset: end, leaderEpoch: log.latestEpoch };
-    case EARLIEST:
     case EARLIEST_LOCAL:
-      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.epochForOffset(log.logStartOffset) };
+      return at(isTiered ? localStartOffset : log.logStartOffset);
     case LATEST_TIERED:
+      return tieredEndOffset === null ? NOT_FOUND : at(tieredEndOffset - 1);
     case EARLIEST_PENDING_UPLOAD:
-      return NOT_FOUND;
-    default: {
-      const found =
-        timestamp === MAX_TIMESTAMP
-          ? log.offsetOfMaxTimestamp(end, budget)
-          : log.offsetForTimestamp(timestamp, end, budget);
-      if (found === null) return NOT_FOUND;
-      return { timestamp: found.timestampMs, offset: found.offset, leaderEpoch: found.leaderEpoch };
-    }
+      if (!isTiered) return NOT_FOUND;
+      return at(Math.max(tieredEndOffset ?? 0, log.logStartOffset));
+    default:
+      return at(log.logStartOffset);
   }
+}
+
+function search(
+  broker: Broker,
+  log: PartitionLog,
+  timestamp: number,
+  { end, budget }: { readonly end: number; readonly budget: LookupBudget },
+) {
+  const { tier: reader, compression } = broker;
+  const isLargest = timestamp === MAX_TIMESTAMP;
+  if (reader === null) {
+    return isLargest ? log.offsetOfMaxTimestamp(end, budget) : log.offsetForTimestamp(timestamp, end, budget);
+  }
+  const question = { reader, compression, upperBound: end, budget };
+  return isLargest ? offsetOfMaxTimestamp(log, question) : offsetForTimestamp(log, timestamp, question);
 }

@@ -1,5 +1,6 @@
-// OffsetCommit (8), versions 2-10. Stores what a group has consumed, for members of its current generation and, while the group is empty,
-// for anybody. Topics are named by id from version 10 on; a topic or partition that isn't there gets its error alone
+// OffsetCommit (8), versions 2-10. Stores what a group has consumed, for members of its current generation and, while the group is empty, for
+// anybody. Members of a consumer group commit with their epoch from version 9 on (STALE_MEMBER_EPOCH; UNSUPPORTED_VERSION before).
+// Topics are named by id from version 10 on; a topic or partition that isn't there gets its error alone
 // (UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION), an objection of the group goes to all that is left.
 // Departures from Kafka: the answer keeps the order of the request; a commit that would create one group too many gets POLICY_VIOLATION, and
 // so does each partition for which the broker has no room left (MAX_OFFSET_BYTES over all groups); what was committed before stays, and a
@@ -49,6 +50,7 @@ export const offsetCommit = handler({
       groupInstanceId: request.groupInstanceId,
       generationId: request.generationIdOrMemberEpoch,
       knowsGroupIdNotFound: apiVersion >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND,
+      isBeforeMemberEpochs: apiVersion < FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND,
       retentionTimeMs: request.retentionTimeMs,
       topics: known,
     });

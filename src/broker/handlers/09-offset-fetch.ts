@@ -1,10 +1,11 @@
 // OffsetFetch (9), versions 1-10. What a group has committed: for the named partitions, or for all of them with null topics (2+); several
-// groups at once from version 8 on, topics by id from version 10 on. Offset -1 where nothing was committed. `requireStable` is accepted:
-// without transactions every committed offset is stable.
+// groups at once from version 8 on, topics by id from version 10 on. Offset -1 where nothing was committed. Version 7+ can ask for stable offsets
+// (`requireStable`): UNSTABLE_OFFSET_COMMIT where an open transaction has committed one. A member of a consumer group says who it is (9+):
+// UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
 // Departures from Kafka: an offset that was committed for another topic of the same name, deleted since, isn't shown in any version (Kafka
 // forgets such offsets in the background); only commits with a retention of their own (OffsetCommit 2-4) are stored without a topic id, so
 // theirs are told by the name alone after a restart. What is asked for twice is answered once: a group with named topics and the same
-// group with null topics are two things, partitions named in several places are one. So an answer is never larger than what is stored
+// group with null topics are two things, partitions named in several places are one, and who asks is what the first mention says. So an answer is never larger than what is stored
 // and what was asked together.
 
 import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
@@ -50,18 +51,20 @@ export const offsetFetch = handler({
   max: 10,
   async handle({ broker, apiVersion }, request) {
     const { groups } = broker;
+    const { requireStable } = request;
     if (apiVersion >= FIRST_VERSION_WITH_GROUPS) {
       const usesIds = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
       const answers = await Promise.all(
-        distinctGroups(request.groups).map(async ({ groupId, topics }) => ({
-          groupId,
-          ...(await fetchGroup(groups, groupId, topics, usesIds)),
+        distinctGroups(request.groups).map(async (asked) => ({
+          groupId: asked.groupId,
+          ...(await fetchGroup(groups, { ...asked, requireStable }, usesIds)),
         })),
       );
       return { groups: answers };
     }
     const topics = request.topics === null ? null : distinctTopics(request.topics);
-    const answer = await fetchGroup(groups, request.groupId, topics, false);
+    const asked = { groupId: request.groupId, topics, memberId: null, memberEpoch: -1, requireStable };
+    const answer = await fetchGroup(groups, asked, false);
     if (apiVersion >= FIRST_VERSION_WITH_TOP_LEVEL_ERROR || answer.errorCode === ErrorCode.NONE) return answer;
     // Version 1 has no place for an error but the partitions.
     return { topics: (topics ?? []).map((topic) => withoutOffsets(topic, answer.errorCode)) };
@@ -70,6 +73,8 @@ export const offsetFetch = handler({
 
 interface AskedGroup {
   readonly groupId: string;
+  readonly memberId: string | null;
+  readonly memberEpoch: number;
   readonly topics: readonly AskedTopic[] | null;
 }
 
@@ -78,9 +83,10 @@ function distinctGroups(groups: readonly AskedGroup[]): AskedGroup[] {
   const named = new Map<string, AskedTopic[]>();
   const whole = new Set<string>();
   const distinct: AskedGroup[] = [];
-  for (const { groupId, topics } of groups) {
+  for (const group of groups) {
+    const { groupId, topics } = group;
     if (topics === null) {
-      if (!whole.has(groupId)) distinct.push({ groupId, topics });
+      if (!whole.has(groupId)) distinct.push(group);
       whole.add(groupId);
       continue;
     }
@@ -89,9 +95,9 @@ function distinctGroups(groups: readonly AskedGroup[]): AskedGroup[] {
     for (const topic of topics) own.push(topic);
     if (before !== undefined) continue;
     named.set(groupId, own);
-    distinct.push({ groupId, topics: own });
+    distinct.push({ ...group, topics: own });
   }
-  return distinct.map(({ groupId, topics }) => ({ groupId, topics: topics === null ? null : distinctTopics(topics) }));
+  return distinct.map((group) => ({ ...group, topics: group.topics === null ? null : distinctTopics(group.topics) }));
 }
 
 /** Each topic and each of its partitions once, in the order in which they were first named. */
@@ -109,13 +115,13 @@ function distinctTopics(topics: readonly AskedTopic[]): AskedTopic[] {
 
 async function fetchGroup(
   groups: GroupCoordinators,
-  groupId: string,
-  topics: readonly AskedTopic[] | null,
+  asked: AskedGroup & { readonly requireStable: boolean },
   usesIds: boolean,
 ): Promise<Answer> {
   const { environment } = groups;
+  const { groupId, topics } = asked;
   if (topics === null) {
-    const result = await groups.fetchOffsets(groupId, null);
+    const result = await groups.fetchOffsets(groupId, null, asked);
     if (result.errorCode !== ErrorCode.NONE) return { errorCode: result.errorCode, topics: [] };
     const all = result.value.map((topic) => answered(topic, environment.topicId(topic.topic) ?? ZERO_UUID));
     // A topic without an id can't be named where topics go by their ids.
@@ -124,7 +130,7 @@ async function fetchGroup(
 
   const wanted = topics.map((topic) => resolve(environment, topic, usesIds));
   const known = wanted.filter((topic) => topic !== null);
-  const result = await groups.fetchOffsets(groupId, known);
+  const result = await groups.fetchOffsets(groupId, known, asked);
   if (result.errorCode !== ErrorCode.NONE) return { errorCode: result.errorCode, topics: [] };
   let next = 0;
   return {
@@ -150,12 +156,12 @@ function answered({ topic, partitions }: FetchedTopic, topicId: Uuid) {
   return {
     name: topic,
     topicId,
-    partitions: partitions.map(({ partitionIndex, offset, leaderEpoch, metadata }) => ({
+    partitions: partitions.map(({ partitionIndex, offset, leaderEpoch, metadata, errorCode }) => ({
       partitionIndex,
       committedOffset: offset,
       committedLeaderEpoch: leaderEpoch,
       metadata,
-      errorCode: ErrorCode.NONE,
+      errorCode,
     })),
   };
 }

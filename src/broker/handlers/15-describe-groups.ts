@@ -1,5 +1,5 @@
-// DescribeGroups (15), versions 0-6. Classic groups with their members; a group that isn't there is Dead, from version 6 on with
-// GROUP_ID_NOT_FOUND and a sentence.
+// DescribeGroups (15), versions 0-6. Classic groups with their members; a group that isn't there, or is one of another
+// protocol, is Dead, from version 6 on with GROUP_ID_NOT_FOUND and a sentence.
 // Departures from Kafka: the answer keeps the order of the request, and a group that is named twice is answered once: an answer is never
 // larger than what there is to describe.
 
@@ -28,7 +28,9 @@ export const describeGroups = handler({
         if (apiVersion < FIRST_VERSION_WITH_NOT_FOUND) {
           return { groupId, groupState: DEAD_STATE, authorizedOperations: operations(groupId) };
         }
-        const errorMessage = `Group ${groupId} not found.`;
+        const kind = await broker.groups.look(groupId, (machine) => machine.kindOf(groupId));
+        const isOther = kind.errorCode === ErrorCode.NONE && kind.value !== undefined;
+        const errorMessage = isOther ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`;
         return { groupId, groupState: DEAD_STATE, errorCode: result.errorCode, errorMessage };
       }),
     );

@@ -1,19 +1,21 @@
 /**
- * DescribeConfigs, 1–4: the configs of topics and of this broker, with where each value comes from.
+ * DescribeConfigs, 1–4: the configs of topics, of groups and of this broker, with where each value comes from.
  *
  * A broker answers for itself; with an empty name, for the defaults that were set for all brokers. There are no loggers and
- * no client metrics subscriptions, so these lists are empty. Departures from Kafka: groups have no configs yet (INVALID_REQUEST), a
+ * no client metrics subscriptions, so these lists are empty. A group has configs whether or not it is there. Departures from Kafka: a
  * resource that is named twice is described once, and an answer that would grow too large refuses the resources behind the limit.
  */
 import { brokerIdOf } from "#cluster/alter-configs.ts";
 import { BROKER_CONFIGS } from "#cluster/broker-configs.ts";
 import { CONFIG_TYPE_ID, type ConfigDefinition } from "#cluster/config-definition.ts";
+import { GROUP_CONFIGS } from "#cluster/group-configs.ts";
 import { quoted } from "#cluster/limits.ts";
 import {
   ConfigSource,
   ownValue,
   type ResolvedConfig,
   resolveBrokerConfig,
+  resolveGroupConfig,
   resolveTopicConfig,
 } from "#cluster/resolve-config.ts";
 import { TOPIC_CONFIGS } from "#cluster/topic-configs.ts";
@@ -98,6 +100,8 @@ function describe(broker: Broker, resource: Resource): Described {
       return brokerIdOf(resourceName) === broker.brokerId ? { configs: [] } : notThisBroker(broker, resourceName);
     case ConfigResourceType.CLIENT_METRICS:
       return resourceName === "" ? invalid("A client metrics subscription has a name.") : { configs: [] };
+    case ConfigResourceType.GROUP:
+      return resourceName === "" ? invalid("A group has a name.") : { configs: groupConfigs(broker, resource) };
     default:
       return invalid(`Resources of type ${resourceType} have no configs here.`);
   }
@@ -124,6 +128,13 @@ function describeBroker(broker: Broker, resource: Resource): Described {
   return {
     configs: wanted(BROKER_CONFIGS, resource).map((config) => resolveBrokerConfig(image, broker.brokerId, config.name)),
   };
+}
+
+function groupConfigs(broker: Broker, resource: Resource): ResolvedConfig[] {
+  const { image } = broker.cluster;
+  return wanted(GROUP_CONFIGS, resource).map((config) =>
+    resolveGroupConfig(image, broker.brokerId, resource.resourceName, config.name),
+  );
 }
 
 /** Only what was set for all brokers, and only that layer of it. */

@@ -1,5 +1,5 @@
 /**
- * AlterConfigs, 0–2: replaces all configs of topics and brokers; what isn't named goes back to its default.
+ * AlterConfigs, 0–2: replaces all configs of topics, brokers and groups; what isn't named goes back to its default.
  *
  * The older way to alter configs, which kafkajs, sarama and aiokafka still use. As IncrementalAlterConfigs otherwise.
  */

@@ -2,8 +2,10 @@
 // for a message, which Kafka leaves null for these errors.
 // Departures from Kafka: the answer keeps the order of the request.
 
+import { ErrorCode } from "#protocol/errors.ts";
 import { DeleteGroupsRequest, DeleteGroupsResponse } from "#protocol/messages/42-delete-groups.ts";
 import { handler } from "../handler.ts";
+import { deleteGroupState } from "../share-groups.ts";
 
 export const deleteGroups = handler({
   request: DeleteGroupsRequest,
@@ -12,9 +14,13 @@ export const deleteGroups = handler({
   max: 3,
   async handle({ broker }, { groupsNames }) {
     const groupIds = [...new Set(groupsNames)];
-    const outcomes = await broker.groups.deleteGroups(groupIds);
-    return {
-      results: groupIds.map((groupId, index) => ({ groupId, errorCode: outcomes[index] })),
-    };
+    const results = groupIds.map(async (groupId) => {
+      // The state of a share group goes before the group does.
+      const errorCode = await deleteGroupState(broker, groupId);
+      if (errorCode !== ErrorCode.NONE) return { groupId, errorCode };
+      const [outcome] = await broker.groups.deleteGroups([groupId]);
+      return { groupId, errorCode: outcome };
+    });
+    return { results: await Promise.all(results) };
   },
 });

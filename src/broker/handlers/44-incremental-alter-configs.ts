@@ -1,8 +1,9 @@
 /**
- * IncrementalAlterConfigs, 0–1: sets, unsets, appends to and subtracts from single configs of topics and brokers (KIP-339).
+ * IncrementalAlterConfigs, 0–1: sets, unsets, appends to and subtracts from single configs of topics, brokers and groups (KIP-339).
  *
  * A resource changes as a whole or not at all. A broker takes changes for itself and, with an empty name, for all brokers. Departures from
- * Kafka: broker configs that aren't in the table are refused (Kafka keeps them for plugins), and groups, client metrics and loggers have none.
+ * Kafka: broker configs that aren't in the table are refused (Kafka keeps them for plugins), client metrics and loggers
+ * have none, at most 2,000 groups have configs, and none whose id has more than 1,000 characters.
  */
 import {
   IncrementalAlterConfigsRequest,

@@ -37,31 +37,3 @@ export function describeGroup(group: ClassicGroup): DescribedGroup {
     })),
   };
 }
-
-export interface ListedGroup {
-  readonly groupId: string;
-  readonly protocolType: string;
-  readonly groupState: string;
-  readonly groupType: string;
-}
-
-/** Filters as in ListGroups: an empty one lets everything pass, and upper and lower case are the same. */
-export interface GroupFilters {
-  readonly states: readonly string[];
-  readonly types: readonly string[];
-}
-
-const CLASSIC_TYPE = "classic";
-
-export function listGroups(groups: Iterable<ClassicGroup>, filters: GroupFilters): ListedGroup[] {
-  const states = new Set(filters.states.map((state) => state.trim().toLowerCase()));
-  const hasType = filters.types.length === 0 || filters.types.some((type) => type.toLowerCase() === CLASSIC_TYPE);
-  if (!hasType) return [];
-  const listed: ListedGroup[] = [];
-  for (const group of groups) {
-    if (states.size > 0 && !states.has(group.state.toLowerCase())) continue;
-    const { groupId, state } = group;
-    listed.push({ groupId, protocolType: group.protocolType ?? "", groupState: state, groupType: CLASSIC_TYPE });
-  }
-  return listed;
-}

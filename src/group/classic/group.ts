@@ -1,7 +1,9 @@
+import type { RequestToken } from "#coordinator/machine.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import type { Group } from "../group.ts";
 import { MEMBER_OVERHEAD_BYTES } from "../limits.ts";
 import { MemberBudget } from "../member-budget.ts";
-import type { JoinedMember, RequestToken } from "../turn.ts";
+import type { JoinedMember } from "../turn.ts";
 import { NO_BYTES } from "../turn.ts";
 import { subscribedTopicsOf } from "./subscription.ts";
 
@@ -50,7 +52,8 @@ export type NewMember = Pick<
  * `awaitingJoinCount` is the number of members with a parked join; every value of `staticMembers` is a member with that instance id;
  * `pendingMembers` and `members` are disjoint; in Stable and CompletingRebalance `protocolName` is offered by every member.
  */
-export class ClassicGroup {
+export class ClassicGroup implements Group {
+  readonly kind = "classic";
   readonly groupId: string;
   state: ClassicState = "Empty";
   /** Where the group was before `state`; after a replay nothing is known, and it is taken to have been in `state`. */

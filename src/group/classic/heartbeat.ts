@@ -1,4 +1,5 @@
 import { ErrorCode } from "#protocol/errors.ts";
+import type { CommitIdentity } from "../group.ts";
 import type { Turn } from "../turn.ts";
 import { type ClassicGroup, hasSatisfiedHeartbeat } from "./group.ts";
 import { validateMember } from "./members.ts";
@@ -38,25 +39,22 @@ export function onSessionTimeout(group: ClassicGroup, memberId: string, turn: Tu
   }
 }
 
-export interface CommitIdentity {
-  readonly groupId: string;
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  /** -1 = the client doesn't take part in the group's protocol. */
-  readonly generationId: number;
-}
-
 /**
- * Whether the group lets these offsets be committed. Without a generation that is so while the group is empty; a member of the current
- * generation may do it, and its session goes on by it, except while it waits for its assignment.
+ * Whether the group lets these offsets be committed. Without a generation that is so while the group is empty, and in a transaction; a member
+ * of the current generation may do it, and its session goes on by it, except while it waits for its assignment.
  */
 export function admitCommit(group: ClassicGroup, identity: CommitIdentity, turn: Turn): ErrorCode {
-  const { memberId, groupInstanceId, generationId } = identity;
+  const { memberId, groupInstanceId, generationId, producer } = identity;
+  const isTransactional = producer !== undefined;
   if (generationId < 0 && group.state === "Empty") return ErrorCode.NONE;
-  if (generationId < 0 && memberId === "" && groupInstanceId === null) return ErrorCode.UNKNOWN_MEMBER_ID;
+  if (generationId < 0 && memberId === "" && groupInstanceId === null) {
+    return isTransactional ? ErrorCode.NONE : ErrorCode.UNKNOWN_MEMBER_ID;
+  }
   const member = validateMember(group, memberId, groupInstanceId);
   if (typeof member === "number") return member;
   if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;
+  // Within a transaction neither matters: its producer is another client than the consumer.
+  if (isTransactional) return ErrorCode.NONE;
   if (group.state === "CompletingRebalance") return ErrorCode.REBALANCE_IN_PROGRESS;
   restartSession(group, member, turn);
   return ErrorCode.NONE;

@@ -1,4 +1,6 @@
 import { ErrorCode } from "#protocol/errors.ts";
+import type { Group } from "../group.ts";
+import type { GroupSpace } from "../group-space.ts";
 import {
   MAX_MEMBER_METADATA_BYTES,
   MAX_NAME_LENGTH,
@@ -15,24 +17,27 @@ import { type JoinGroupCommand, ownProtocols, parkJoin } from "./park.ts";
 import { currentGeneration, rebalanceOrCompleteJoin } from "./rebalance.ts";
 import { joinAsKnownInstance } from "./static-join.ts";
 
-/** The part of a coordinator that joins need. */
-export interface GroupDirectory {
-  readonly budget: MemberBudget;
-  get(groupId: string): ClassicGroup | undefined;
-  /** False when the coordinator has no room for another group. */
-  add(group: ClassicGroup): boolean;
-}
-
 /**
  * JoinGroup (KIP-62, KIP-345, KIP-394, KIP-814): the member is parked until the generation that it joins begins, or gets its reply at once.
+ * An empty group of another protocol gives its name away; `bury` forgets it.
  */
-export function joinGroup(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn): void {
-  const reply = tryJoin(groups, command, turn);
+export function joinGroup(
+  groups: GroupSpace,
+  command: JoinGroupCommand,
+  turn: Turn,
+  bury: (group: Group) => void,
+): void {
+  const reply = tryJoin(groups, command, turn, bury);
   if (reply !== null) turn.replies.push({ kind: "join", token: command.token, response: reply });
 }
 
 /** Null = parked. */
-function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn): JoinGroupReply | null {
+function tryJoin(
+  groups: GroupSpace,
+  command: JoinGroupCommand,
+  turn: Turn,
+  bury: (group: Group) => void,
+): JoinGroupReply | null {
   const { memberId, sessionTimeoutMs } = command;
   const { minSessionTimeoutMs, maxSessionTimeoutMs } = turn.config;
   if (command.groupId === "") return joinError(ErrorCode.INVALID_GROUP_ID, memberId);
@@ -41,7 +46,12 @@ function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn):
   }
   if (exceedsLimits(command)) return joinError(ErrorCode.INVALID_REQUEST, memberId);
 
-  const existing = groups.get(command.groupId);
+  const named = groups.get(command.groupId);
+  const existing = named instanceof ClassicGroup ? named : undefined;
+  const other = named instanceof ClassicGroup ? undefined : named;
+  if (other !== undefined && (other.state !== "Empty" || other.kind === "share")) {
+    return joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "");
+  }
   if (existing === undefined && memberId !== "") return joinError(ErrorCode.UNKNOWN_MEMBER_ID, memberId);
   const group = existing ?? new ClassicGroup(command.groupId, turn.nowMs, groups.budget);
   if (!accepts(group, memberId, turn)) {
@@ -54,6 +64,7 @@ function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn):
   // The group stays as it is: who is in it can go on.
   if (!hasRoom(groups.budget, group, command)) return joinError(ErrorCode.GROUP_MAX_SIZE_REACHED, memberId);
   if (existing === undefined) {
+    if (other !== undefined) bury(other);
     if (!groups.add(group)) return joinError(ErrorCode.POLICY_VIOLATION, memberId);
     // Its first generation may never come about; the record makes the group known to a coordinator that loads this partition.
     turn.store(group, emptyGroupRecord(group));
@@ -61,7 +72,8 @@ function tryJoin(groups: GroupDirectory, command: JoinGroupCommand, turn: Turn):
   return memberId === "" ? joinAsNew(group, command, turn) : joinAsKnown(group, command, turn);
 }
 
-function exceedsLimits(command: JoinGroupCommand): boolean {
+/** Names or metadata are longer than anybody needs. */
+export function exceedsLimits(command: JoinGroupCommand): boolean {
   const names = [
     command.groupId,
     command.memberId,

@@ -1,5 +1,6 @@
+import type { RequestToken } from "#coordinator/machine.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { joinError, type RequestToken, type Turn } from "../turn.ts";
+import { joinError, type Turn } from "../turn.ts";
 import type { ClassicGroup, ClassicMember, MemberProtocol } from "./group.ts";
 import { replyToJoin } from "./rebalance.ts";
 

@@ -135,6 +135,14 @@ export function rejectParkedSyncs(group: ClassicGroup, errorCode: ErrorCode, tur
   }
 }
 
+/** Everybody who waits gets the error: the group goes on in another shape. */
+export function rejectParked(group: ClassicGroup, errorCode: ErrorCode, turn: Turn): void {
+  for (const member of group.members.values()) {
+    replyToJoin(group, member, joinError(errorCode, member.memberId), turn);
+    replyToSync(group, member, syncError(errorCode), turn);
+  }
+}
+
 /** The session timeout counts from now. */
 export function restartSession(group: ClassicGroup, member: ClassicMember, turn: Turn): void {
   const { groupId } = group;

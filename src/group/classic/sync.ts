@@ -1,6 +1,7 @@
+import type { RequestToken } from "#coordinator/machine.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { groupMetadataRecord, isTooLarge } from "../stored.ts";
-import { NO_BYTES, type RequestToken, type SyncGroupReply, syncError, type Turn } from "../turn.ts";
+import { NO_BYTES, type SyncGroupReply, syncError, type Turn } from "../turn.ts";
 import type { ClassicGroup, ClassicMember } from "./group.ts";
 import { validateMember } from "./members.ts";
 import { prepareRebalance, rejectParkedSyncs, replyToSync } from "./rebalance.ts";

@@ -33,3 +33,28 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   for (; at < end; at++) crc = (crc >>> 8) ^ t[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;
 }
+
+/** The polynomial x^n, n = 1, 2, 4, 8, …: what n zero bits do to a CRC. The bit 31 is x^0. */
+const powers = new Int32Array(32);
+powers[0] = 1 << 30;
+for (let at = 1; at < 32; at++) powers[at] = product(powers[at - 1], powers[at - 1]);
+
+/** The product of two polynomials modulo the polynomial. */
+function product(left: number, right: number): number {
+  let sum = 0;
+  for (let rest = left, factor = right; rest !== 0; rest <<= 1) {
+    if (rest < 0) sum ^= factor;
+    factor = (factor >>> 1) ^ (factor & 1 ? POLYNOMIAL : 0);
+  }
+  return sum;
+}
+
+/** A CRC is linear: that of the difference, moved on by the bytes behind it, fewer than 2^29, is the difference of the CRCs. */
+export function crc32cPatched(crc: number, difference: Uint8Array, bytesBehind: number): number {
+  let moved = ~crc32c(difference, 0xffffffff);
+  // A byte is 2^3 bits.
+  for (let at = 3, rest = bytesBehind; rest > 0; at++, rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) moved = product(powers[at], moved);
+  }
+  return (crc ^ moved) >>> 0;
+}

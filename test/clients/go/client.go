@@ -211,7 +211,14 @@ type member struct {
 	once     sync.Once
 }
 
-func joinGroup(bootstrap, groupID, topic string) *member {
+var balancers = map[string]kgo.GroupBalancer{
+	"group":            kgo.CooperativeStickyBalancer(),
+	"group-range":      kgo.RangeBalancer(),
+	"group-roundrobin": kgo.RoundRobinBalancer(),
+	"group-sticky":     kgo.StickyBalancer(),
+}
+
+func joinGroup(bootstrap, groupID, topic, mode string) *member {
 	m := &member{held: map[int32]bool{}, done: make(chan struct{})}
 	hold := func(held bool) func(context.Context, *kgo.Client, map[string][]int32) {
 		return func(_ context.Context, _ *kgo.Client, changed map[string][]int32) {
@@ -226,6 +233,7 @@ func joinGroup(bootstrap, groupID, topic string) *member {
 		kgo.SeedBrokers(bootstrap),
 		kgo.ConsumerGroup(groupID),
 		kgo.ConsumeTopics(topic),
+		kgo.Balancers(balancers[mode]),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.SessionTimeout(6*time.Second),
 		kgo.HeartbeatInterval(300*time.Millisecond),

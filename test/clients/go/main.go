@@ -54,8 +54,12 @@ func main() {
 	}
 	report("idempotent", r.idempotent)
 	report("offsets", r.offsets)
-	report("group", r.group)
+	for _, mode := range []string{"group", "group-range", "group-roundrobin", "group-sticky"} {
+		report(mode, func() error { return r.group(mode) })
+	}
 	report("admin", r.admin)
+	report("transactions", r.transactions)
+	report("copy-in-transactions", r.copyInTransactions)
 }
 
 func report(scenario string, work func() error) {
@@ -126,8 +130,9 @@ func (r *run) offsets() error {
 	return nil
 }
 
-func (r *run) group() error {
-	topic := r.prefix + "-group"
+// group shares a topic among members; the mode names their balancer, "group" alone takes the client's own, which is cooperative.
+func (r *run) group(mode string) error {
+	topic := r.prefix + "-" + mode
 	if err := r.createReady(topic, groupPartitionCount); err != nil {
 		return err
 	}
@@ -139,7 +144,7 @@ func (r *run) group() error {
 		}
 	}()
 	join := func() *member {
-		members = append(members, joinGroup(r.client.bootstrap, topic, topic))
+		members = append(members, joinGroup(r.client.bootstrap, topic, topic, mode))
 		return members[len(members)-1]
 	}
 	var first, second, third *member

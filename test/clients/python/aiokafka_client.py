@@ -8,10 +8,18 @@ import threading
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 import scenarios
 
 TIMEOUT_S = 30
+ASSIGNORS = {
+    "group": (RoundRobinPartitionAssignor,),
+    "group-range": (RangePartitionAssignor,),
+    "group-sticky": (StickyPartitionAssignor,),
+}
 
 
 class Client:
@@ -19,6 +27,7 @@ class Client:
 
     name = "aiokafka"
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
+    group_modes = ["group-range", "group-sticky"]
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
@@ -124,8 +133,43 @@ class Client:
         finally:
             await consumer.stop()
 
-    def join(self, group_id, topic):
-        return Member(self, group_id, topic)
+    def join(self, group_id, topic, mode):
+        return Member(self, group_id, topic, ASSIGNORS[mode])
+
+    def transactional(self, transactional_id):
+        return Transactional(self, transactional_id)
+
+    def read_values(self, topic, partitions, count, isolation):
+        return self.wait(self.read_all_values(topic, partitions, count, isolation))
+
+    async def read_all_values(self, topic, partitions, count, isolation):
+        settings = {"auto_offset_reset": "earliest", "isolation_level": isolation}
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, **settings)
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, partition) for partition in range(partitions)])
+        await consumer.seek_to_beginning()
+        values = []
+        while True:
+            timeout_ms = TIMEOUT_S * 1000 if len(values) < count else 500
+            batches = await consumer.getmany(timeout_ms=timeout_ms)
+            if not batches:
+                break
+            values += [message.value.decode() for batch in batches.values() for message in batch]
+        await consumer.stop()
+        return values
+
+    def committed_offset(self, group_id, topic):
+        return self.wait(self.fetch_committed(group_id, topic))
+
+    async def fetch_committed(self, group_id, topic):
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group_id, enable_auto_commit=False)
+        await consumer.start()
+        committed = await consumer.committed(TopicPartition(topic, 0))
+        await consumer.stop()
+        return committed
+
+    def copier(self, group_id, topic):
+        return Copier(self, group_id, topic)
 
     def close(self):
         if self.idempotent is not None:
@@ -133,9 +177,75 @@ class Client:
         self.wait(self.admin.close())
 
 
-class Member(ConsumerRebalanceListener):
+class Transactional:
+    def __init__(self, client, transactional_id):
+        self.client = client
+        self.producer = client.wait(self.start(transactional_id))
+
+    async def start(self, transactional_id):
+        producer = AIOKafkaProducer(bootstrap_servers=self.client.bootstrap, transactional_id=transactional_id)
+        await producer.start()
+        return producer
+
+    def begin(self):
+        self.client.wait(self.producer.begin_transaction())
+
+    def send(self, topic, partition, value):
+        self.client.wait(self.producer.send_and_wait(topic, value.encode(), partition=partition))
+
+    def send_offset(self, group_id, topic, partition, offset):
+        offsets = {TopicPartition(topic, partition): offset}
+        self.client.wait(self.producer.send_offsets_to_transaction(offsets, group_id))
+
+    def send_position(self, copier):
+        self.client.wait(self.producer.send_offsets_to_transaction(copier.position, copier.group_id))
+
+    def commit(self):
+        self.client.wait(self.producer.commit_transaction())
+
+    def abort(self):
+        self.client.wait(self.producer.abort_transaction())
+
+    def close(self):
+        self.client.wait(self.producer.stop())
+
+
+class Copier:
+    """The consuming side of a copy in transactions."""
+
     def __init__(self, client, group_id, topic):
         self.client = client
+        self.group_id = group_id
+        self.position = {}
+        self.consumer = client.wait(self.start(group_id, topic))
+
+    async def start(self, group_id, topic):
+        settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.client.bootstrap, group_id=group_id, **settings)
+        await consumer.start()
+        return consumer
+
+    def take(self, count):
+        batches = self.client.wait(self.consumer.getmany(timeout_ms=TIMEOUT_S * 1000, max_records=count))
+        taken = [message for batch in batches.values() for message in batch]
+        self.position = {TopicPartition(one.topic, one.partition): one.offset + 1 for one in taken}
+        return [(one.partition, one.value.decode()) for one in taken]
+
+    def rewind(self):
+        self.client.wait(self.seek_to_committed())
+
+    async def seek_to_committed(self):
+        for partition in self.consumer.assignment():
+            self.consumer.seek(partition, await self.consumer.committed(partition) or 0)
+
+    def close(self):
+        self.client.wait(self.consumer.stop())
+
+
+class Member(ConsumerRebalanceListener):
+    def __init__(self, client, group_id, topic, assignors):
+        self.client = client
+        self.assignors = assignors
         self.seen = []
         self.held = []
         self.closed = False
@@ -145,6 +255,7 @@ class Member(ConsumerRebalanceListener):
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.client.bootstrap,
             group_id=group_id,
+            partition_assignment_strategy=self.assignors,
             session_timeout_ms=6000,
             heartbeat_interval_ms=300,
             enable_auto_commit=False,

@@ -16,6 +16,7 @@ ISOLATION = IsolationLevel.READ_UNCOMMITTED
 class Client:
     name = "confluent-python"
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
+    group_modes = ["group-range", "group-roundrobin", "group-cooperative-sticky", "group-consumer"]
 
     def __init__(self, bootstrap):
         self.base = {"bootstrap.servers": bootstrap, "client.id": "kedge-confluent", "log_level": 0}
@@ -91,18 +92,111 @@ class Client:
         found = self.admin.list_offsets(asked, isolation_level=ISOLATION)
         return [found[TopicPartition(topic, partition)].result(TIMEOUT_S).offset for partition in range(partitions)]
 
-    def join(self, group_id, topic):
-        return Member(self.base, group_id, topic)
+    def join(self, group_id, topic, mode):
+        return Member(self.base, group_id, topic, mode)
+
+    def transactional(self, transactional_id):
+        return Transactional({**self.base, "transactional.id": transactional_id})
+
+    def read_values(self, topic, partitions, count, isolation):
+        consumer = Consumer(
+            {**self.base, "group.id": f"{topic}-{isolation}", "enable.auto.commit": False, "isolation.level": isolation}
+        )
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+        values = []
+        while True:
+            messages = consumer.consume(1000, timeout=TIMEOUT_S if len(values) < count else 0.5)
+            if not messages:
+                break
+            values += [value_of(message) for message in messages]
+        consumer.close()
+        return values
+
+    def committed_offset(self, group_id, topic):
+        consumer = Consumer({**self.base, "group.id": group_id})
+        found = consumer.committed([TopicPartition(topic, 0)], TIMEOUT_S)
+        consumer.close()
+        return found[0].offset
+
+    def copier(self, group_id, topic):
+        return Copier(self.base, group_id, topic)
 
     def close(self):
         pass
 
 
+class Transactional:
+    def __init__(self, config):
+        self.config = config
+        self.producer = Producer(config)
+        self.producer.init_transactions(TIMEOUT_S)
+
+    def begin(self):
+        self.producer.begin_transaction()
+
+    def send(self, topic, partition, value):
+        self.producer.produce(topic, partition=partition, value=value)
+        self.producer.flush(TIMEOUT_S)
+
+    def send_offset(self, group_id, topic, partition, offset):
+        consumer = Consumer({"bootstrap.servers": self.config["bootstrap.servers"], "group.id": group_id})
+        metadata = consumer.consumer_group_metadata()
+        self.producer.send_offsets_to_transaction([TopicPartition(topic, partition, offset)], metadata, TIMEOUT_S)
+        consumer.close()
+
+    def send_position(self, copier):
+        metadata = copier.consumer.consumer_group_metadata()
+        self.producer.send_offsets_to_transaction(copier.position(), metadata, TIMEOUT_S)
+
+    def commit(self):
+        self.producer.commit_transaction(TIMEOUT_S)
+
+    def abort(self):
+        self.producer.abort_transaction(TIMEOUT_S)
+
+    def close(self):
+        pass
+
+
+class Copier:
+    """The consuming side of a copy in transactions."""
+
+    def __init__(self, base, group_id, topic):
+        offsets = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+        self.consumer = Consumer({**base, **offsets, "group.id": group_id})
+        self.consumer.subscribe([topic])
+
+    def take(self, count):
+        messages = self.consumer.consume(count, timeout=1)
+        while not messages:
+            messages = self.consumer.consume(count, timeout=1)
+        return [(message.partition(), value_of(message)) for message in messages]
+
+    def position(self):
+        held = self.consumer.position(self.consumer.assignment())
+        return [partition for partition in held if partition.offset >= 0]
+
+    def rewind(self):
+        for partition in self.consumer.committed(self.consumer.assignment(), TIMEOUT_S):
+            offset = partition.offset if partition.offset >= 0 else 0
+            self.consumer.seek(TopicPartition(partition.topic, partition.partition, offset))
+
+    def close(self):
+        self.consumer.close()
+
+
+def value_of(message):
+    if message.error() is not None:
+        raise RuntimeError(message.error())
+    return message.value().decode()
+
+
 class Member:
     """A consumer polled by its own thread, since librdkafka rebalances inside poll."""
 
-    def __init__(self, base, group_id, topic):
-        group = {"group.id": group_id, "session.timeout.ms": 6000, "heartbeat.interval.ms": 300}
+    def __init__(self, base, group_id, topic, mode):
+        group = {"group.id": group_id, **settings_of(mode)}
+        self.is_incremental = mode in ("group-cooperative-sticky", "group-consumer")
         offsets = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 200}
         self.consumer = Consumer({**base, **group, **offsets})
         self.seen = []
@@ -114,10 +208,12 @@ class Member:
         self.thread.start()
 
     def assigned(self, _consumer, partitions):
-        self.held = sorted(partition.partition for partition in partitions)
+        added = [partition.partition for partition in partitions]
+        self.held = sorted({*self.held, *added}) if self.is_incremental else sorted(added)
 
-    def revoked(self, _consumer, _partitions):
-        self.held = []
+    def revoked(self, _consumer, partitions):
+        gone = [partition.partition for partition in partitions]
+        self.held = [one for one in self.held if one not in gone] if self.is_incremental else []
 
     def poll(self):
         while not self.closing.is_set():
@@ -135,6 +231,14 @@ class Member:
     def close(self):
         self.closing.set()
         self.thread.join()
+
+
+def settings_of(mode):
+    """The coordinator says how long sessions are where it assigns itself."""
+    if mode == "group-consumer":
+        return {"group.protocol": "consumer"}
+    assignor = {} if mode == "group" else {"partition.assignment.strategy": mode.removeprefix("group-")}
+    return {"session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **assignor}
 
 
 def to_wire(message):

@@ -1,8 +1,12 @@
 """The scenarios of test/clients/README.md for clients that run in Python.
 
-An adapter offers: name, codecs, create_topic(topic, partitions, configs), delete_topic, list_topics, describe_topic -> (partitions, led),
+An adapter offers: name, codecs, group_modes, create_topic(topic, partitions, configs), delete_topic, list_topics, describe_topic -> (partitions, led),
 topic_config, grow_topic, produce(topic, records, codec, idempotent), read(topic, partitions, count) -> records with "offset",
-offsets(topic, partitions, at) with at "latest", "earliest" or a timestamp, join(group_id, topic) -> member, close().
+offsets(topic, partitions, at) with at "latest", "earliest" or a timestamp, join(group_id, topic, mode) -> member, close().
+transactional(transactional_id) -> producer, ready; read_values(topic, partitions, count, isolation) -> values until that many came and no more
+come; committed_offset(group_id, topic); copier(group_id, topic) -> consumer.
+A transactional producer offers: begin(), send(topic, partition, value), send_offset(group_id, topic, partition, offset),
+send_position(copier), commit(), abort(), close(); a copier: take(count) -> [(partition, value)], rewind() to what was committed, close().
 A member offers: assignment() -> sorted partitions, seen (list of "partition/offset"), commit(), close().
 """
 
@@ -25,8 +29,11 @@ def run(client, phase):
             report(f"codec-{codec}", lambda: codec_round_trip(client, prefix, records, codec))
         report("idempotent", lambda: idempotent(client, prefix, records))
         report("offsets", lambda: offsets(client, prefix, records))
-        report("group", lambda: group(client, prefix))
+        for mode in ["group", *client.group_modes]:
+            report(mode, lambda: group(client, prefix, mode))
         report("admin", lambda: admin(client, prefix))
+        report("transactions", lambda: transactions(client, prefix))
+        report("copy-in-transactions", lambda: copy_in_transactions(client, prefix))
     else:
         for topic in filter(None, os.environ["TOPICS"].split(",")):
             report(topic, lambda: assert_same(client.read(topic, PARTITIONS, len(records)), records))
@@ -76,15 +83,16 @@ def offsets(client, prefix, records):
     assert_equal(client.offsets(topic, PARTITIONS, at), expected, "by timestamp")
 
 
-def group(client, prefix):
-    topic = group_id = f"{prefix}-group"
+def group(client, prefix, mode):
+    """`mode` is "group" for the client's defaults, else one of its group_modes."""
+    topic = group_id = f"{prefix}-{mode}"
     every = list(range(GROUP_PARTITIONS))
     create_ready(client, topic, GROUP_PARTITIONS)
     produce_numbered(client, topic, 0, 80)
     members = []
 
     def join():
-        members.append(client.join(group_id, topic))
+        members.append(client.join(group_id, topic, mode))
         return members[-1]
 
     def shared(first, second):
@@ -151,6 +159,69 @@ def produce_numbered(client, topic, start, count):
         for number in range(start, start + count)
     ]
     client.produce(topic, records, "none", False)
+
+
+def transactions(client, prefix):
+    """Commit, abort, offsets within a transaction, fencing."""
+    topic = f"{prefix}-transactions"
+    create_ready(client, topic, PARTITIONS)
+    producer = client.transactional(topic)
+    for values, offset, commits in ((["a0", "a1", "a2"], None, True), (["b0", "b1", "b2"], 9, False), (["c0"], 7, True)):
+        producer.begin()
+        for partition, value in enumerate(values):
+            producer.send(topic, partition, value)
+        if offset is not None:
+            producer.send_offset(topic, topic, 0, offset)
+        (producer.commit if commits else producer.abort)()
+    assert_equal(client.committed_offset(topic, topic), 7, "the committed offset")
+    producer.begin()
+    producer.send(topic, 0, "zombie")
+    successor = client.transactional(topic)
+    successor.begin()
+    successor.send(topic, 0, "d0")
+    successor.commit()
+    try:
+        producer.commit()
+    except Exception:  # Each client has an error of its own for it.
+        pass
+    else:
+        raise AssertionError("a producer commits that was fenced")
+    successor.close()
+    committed = ["a0", "a1", "a2", "c0", "d0"]
+    read = client.read_values(topic, PARTITIONS, len(committed), "read_committed")
+    assert_equal(sorted(read), committed, "what is committed")
+    written = sorted([*committed, "b0", "b1", "b2", "zombie"])
+    read = client.read_values(topic, PARTITIONS, len(written), "read_uncommitted")
+    assert_equal(sorted(read), written, "what was written")
+
+
+def copy_in_transactions(client, prefix):
+    """A consumer's records are copied in transactions, of which every third is aborted and done again."""
+    source, target = f"{prefix}-copy-from", f"{prefix}-copy-to"
+    create_ready(client, source, GROUP_PARTITIONS)
+    create_ready(client, target, GROUP_PARTITIONS)
+    produce_numbered(client, source, 0, 60)
+    copier = client.copier(source, source)
+    producer = client.transactional(target)
+    copied = 0
+    turn = 0
+    while copied < 60:
+        taken = copier.take(7)
+        producer.begin()
+        for partition, value in taken:
+            producer.send(target, partition, value)
+        producer.send_position(copier)
+        turn += 1
+        if turn % 3 == 0:
+            producer.abort()
+            copier.rewind()
+        else:
+            producer.commit()
+            copied += len(taken)
+    copier.close()
+    producer.close()
+    read = client.read_values(target, GROUP_PARTITIONS, 60, "read_committed")
+    assert_equal(sorted(read), sorted(f"v{number}" for number in range(60)), "the copies")
 
 
 def expected_seen(start, count):

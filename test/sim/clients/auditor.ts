@@ -8,7 +8,7 @@ import type { WatcherSpec } from "../workload.ts";
 import { type KnownTopic, SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
 import { Coordinator } from "./coordinator.ts";
-import { listOffset, type Position } from "./fetcher.ts";
+import { listOffset, type Position, READ_COMMITTED } from "./fetcher.ts";
 import { compression, openRecords, valueOf } from "./values.ts";
 
 const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
@@ -72,13 +72,13 @@ export class Auditor extends SimClient {
     });
   }
 
-  /** Reads a partition from its beginning to its end. */
-  async read(at: Position): Promise<void> {
+  /** Reads a partition from its beginning to its end. Open transactions are waited for by who wants only what is committed. */
+  async read(at: Position, isCommittedOnly = false): Promise<void> {
     const end = await this.end(at);
     at.offset = await this.persist(() => listOffset(this, at, "earliest"));
     while (at.offset < end) {
       const before = at.offset;
-      await this.persist(async () => ((await this.#fetch(at, 0)) ? true : null));
+      await this.persist(async () => ((await this.#fetch(at, 0, isCommittedOnly)) ? true : null));
       if (at.offset === before) await this.backOff(1);
     }
   }
@@ -122,7 +122,7 @@ export class Auditor extends SimClient {
     });
   }
 
-  async #fetch(at: Position, maxWaitMs: number): Promise<boolean> {
+  async #fetch(at: Position, maxWaitMs: number, isCommittedOnly = false): Promise<boolean> {
     const { name, topicId, partition, offset } = at;
     const leader = this.topics.get(name)?.leaders[partition];
     if (leader === undefined) return false;
@@ -133,6 +133,7 @@ export class Auditor extends SimClient {
       FETCH,
       FETCH_VERSION,
       {
+        isolationLevel: isCommittedOnly ? READ_COMMITTED : 0,
         maxWaitMs,
         minBytes: 1,
         maxBytes: READ_BYTES,
@@ -141,8 +142,9 @@ export class Auditor extends SimClient {
       },
       maxWaitMs + 10_000,
     );
-    const { errorCode, highWatermark, logStartOffset, records } = answer.responses[0].partitions[0];
-    const opened = openRecords(records, offset);
+    const { errorCode, highWatermark, logStartOffset, records, abortedTransactions } =
+      answer.responses[0].partitions[0];
+    const opened = openRecords(records, offset, isCommittedOnly ? (abortedTransactions ?? []) : null);
     this.world.record({
       type: "fetch",
       client: this.name,
@@ -156,6 +158,7 @@ export class Auditor extends SimClient {
       highWatermark,
       logStartOffset,
       minBytes: 1,
+      isCommittedOnly,
       ...opened,
     });
     if (errorCode !== ErrorCode.NONE) {

@@ -34,6 +34,8 @@ export class SimClient {
   readonly process: Process;
   readonly world: ClientWorld;
   readonly topics = new Map<string, KnownTopic>();
+  /** By broker: the Fetch that is under way. Stock consumers have one a broker, also when what it was for has been taken away. */
+  readonly fetching = new Map<number, Promise<void>>();
   readonly #connections = new Map<number, ClientConnection | Promise<ClientConnection>>();
   #refreshing: Promise<void> | null = null;
 

@@ -8,6 +8,9 @@ import type { Process } from "../process.ts";
 import type { Scheduled } from "../scheduler.ts";
 import { digest } from "../trace.ts";
 
+/** For one request at a time. */
+const writer = new Writer();
+
 /** No answer came: the request may have been carried out. */
 export class LostError extends Error {}
 
@@ -62,7 +65,7 @@ export class ClientConnection {
   /** Sends and doesn't wait: for Produce with acks=0. */
   send<Q>(request: Message<Q>, version: number, draft: Draft<Q>): void {
     this.#lastCorrelationId += 1;
-    const writer = new Writer();
+    writer.reset();
     const head = { apiVersion: version, correlationId: this.#lastCorrelationId, clientId: this.#process.name };
     encodeRequestFrame(writer, request, head, draft);
     const frame = writer.finish().slice(FRAME_SIZE_BYTES);

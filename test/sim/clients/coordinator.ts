@@ -16,6 +16,9 @@ const OFFSET_FETCH_VERSION = 7;
 const OFFSET_FETCH_GROUPS_VERSION = 9;
 const FIRST_VERSION_BY_TOPIC_ID = 10;
 
+const GROUP = 0;
+export const TRANSACTION = 1;
+
 /** Errors that say: look for the coordinator again. */
 const MOVED: ReadonlySet<number> = new Set([
   ErrorCode.COORDINATOR_NOT_AVAILABLE,
@@ -36,13 +39,16 @@ export interface Membership {
 /** A group's coordinator as one client reaches it, over a connection of its own. */
 export class Coordinator {
   readonly #client: SimClient;
+  /** A group, or a transactional id. */
   readonly #group: string;
+  readonly #keyType: number;
   #connection: ClientConnection | null = null;
   #opening: Promise<ClientConnection> | null = null;
 
-  constructor(client: SimClient, group: string) {
+  constructor(client: SimClient, group: string, keyType = GROUP) {
     this.#client = client;
     this.#group = group;
+    this.#keyType = keyType;
   }
 
   /** The next call looks for the coordinator again. */
@@ -79,7 +85,7 @@ export class Coordinator {
   async #find(): Promise<ClientConnection> {
     const { process, world } = this.#client;
     const any = await this.#client.connection(process.random.pick(world.brokerIds));
-    const found = await any.call(FIND, FIND_VERSION, { key: this.#group, keyType: 0 });
+    const found = await any.call(FIND, FIND_VERSION, { key: this.#group, keyType: this.#keyType });
     if (found.errorCode !== ErrorCode.NONE) throw new LostError("there is no coordinator now");
     return ClientConnection.open(process, world.network, found.nodeId);
   }
@@ -133,10 +139,13 @@ export class Coordinator {
   async committed(
     positions: readonly Position[],
     usesGroups: boolean,
+    requireStable = false,
   ): Promise<ReadonlyMap<Position, number> | number> {
     const invokedMs = this.#client.nowMs;
     const topics = positions.map(({ name, partition }) => ({ name, partitionIndexes: [partition] }));
-    const draft = usesGroups ? { groups: [{ groupId: this.#group, topics }] } : { groupId: this.#group, topics };
+    const draft = usesGroups
+      ? { groups: [{ groupId: this.#group, topics }], requireStable }
+      : { groupId: this.#group, topics, requireStable };
     const answer = await this.call(FETCH, usesGroups ? OFFSET_FETCH_GROUPS_VERSION : OFFSET_FETCH_VERSION, draft);
     const { errorCode, topics: found } = usesGroups ? answer.groups[0] : answer;
     if (errorCode !== ErrorCode.NONE) return errorCode;

@@ -18,6 +18,7 @@ const IDLE_MS = 100;
 const LOOK_FOR_LEADERS_MS = 1_000;
 const NO_SESSION = { id: 0, epoch: 0 };
 const FINAL_EPOCH = -1;
+export const READ_COMMITTED = 1;
 
 export interface Position {
   readonly name: string;
@@ -92,6 +93,7 @@ export class Fetcher {
     const session: Session = { ...NO_SESSION, told: new Map() };
     let failures = 0;
     while (!this.#isClosed) {
+      await this.#freeFor(brokerId);
       const targets = [...this.positions].filter((position) => this.#leaderOf(position) === brokerId);
       if (targets.length === 0) {
         await this.#client.process.sleep(IDLE_MS);
@@ -99,7 +101,7 @@ export class Fetcher {
         continue;
       }
       try {
-        const isFine = await this.#fetch(brokerId, session, targets);
+        const isFine = await this.#inTurn(brokerId, () => this.#fetch(brokerId, session, targets));
         failures = isFine ? 0 : failures + 1;
         if (isFine) await this.#client.process.sleep(this.#spec.pollGapMs);
       } catch (error) {
@@ -114,6 +116,24 @@ export class Fetcher {
     }
   }
 
+  /** An assignment that has ended may still wait for an answer. */
+  async #freeFor(brokerId: number): Promise<void> {
+    const { fetching } = this.#client;
+    for (let other = fetching.get(brokerId); other !== undefined; other = fetching.get(brokerId)) await other;
+  }
+
+  async #inTurn<T>(brokerId: number, fetch: () => Promise<T>): Promise<T> {
+    const { fetching } = this.#client;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    fetching.set(brokerId, promise);
+    try {
+      return await fetch();
+    } finally {
+      fetching.delete(brokerId);
+      resolve();
+    }
+  }
+
   async #fetch(brokerId: number, session: Session, targets: readonly Position[]): Promise<boolean> {
     const { version, maxWaitMs, maxBytes } = this.#spec;
     const connection = await this.#client.connection(brokerId);
@@ -123,6 +143,7 @@ export class Fetcher {
     const named = isFull ? targets : targets.filter((position) => session.told.get(position) !== position.offset);
     const forgotten = isFull ? [] : [...session.told.keys()].filter((position) => !asked.has(position));
     const draft = {
+      isolationLevel: this.#spec.isCommittedOnly ? READ_COMMITTED : 0,
       maxWaitMs,
       minBytes: 1,
       maxBytes,
@@ -179,7 +200,9 @@ export class Fetcher {
     invokedMs: number,
   ): void {
     const { errorCode, highWatermark, logStartOffset } = partition;
-    const { records, nextOffset } = openRecords(partition.records, offset);
+    const { isCommittedOnly } = this.#spec;
+    const aborted = isCommittedOnly ? (partition.abortedTransactions ?? []) : null;
+    const { records, nextOffset } = openRecords(partition.records, offset, aborted);
     // What was taken away meanwhile isn't given to the application.
     const isDelivered = this.positions.has(position) && position.offset === offset;
     this.#client.world.record({
@@ -196,6 +219,7 @@ export class Fetcher {
       logStartOffset: this.#spec.version >= FIRST_VERSION_WITH_LOG_START ? logStartOffset : -1,
       nextOffset,
       minBytes: 1,
+      isCommittedOnly,
       records,
     });
     if (isDelivered && errorCode === ErrorCode.NONE) position.offset = nextOffset;

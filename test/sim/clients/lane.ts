@@ -38,7 +38,7 @@ export class Lane {
   /** The next batch goes to this broker instead of the leader. */
   strayTo: number | null = null;
   /** The leader knows this session: only then does it see that something is missing before a batch (KIP-360). */
-  isKnown = false;
+  #isKnown = false;
   #inFlight = 0;
   #order = 0;
   #session = "";
@@ -54,7 +54,7 @@ export class Lane {
   beginSession(session: string): void {
     this.#session = session;
     this.#nextSequence = 0;
-    this.isKnown = false;
+    this.#isKnown = false;
   }
 
   get mustDrain(): boolean {
@@ -86,7 +86,7 @@ export class Lane {
 
   /** Its next batch was never sent, so that nothing behind it can be in order before it arrives. */
   get mayStray(): boolean {
-    return this.isKnown && this.#next()?.attempts === 0;
+    return this.#isKnown && this.#next()?.attempts === 0;
   }
 
   #next(): Batch | undefined {
@@ -127,6 +127,11 @@ export class Lane {
     this.#land(batch);
     if (isUncertain) batch.isUncertain = true;
     if (this.#spec.idempotent || this.#spec.maxInFlight === 1) this.#isDraining = this.#inFlight > 0;
+  }
+
+  /** An answer to a batch of the session before says nothing of this one. */
+  acknowledged(batch: Batch): void {
+    if (batch.session === this.#session) this.#isKnown = true;
   }
 
   /** The batch's story has ended. */

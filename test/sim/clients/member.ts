@@ -95,7 +95,9 @@ export class Member extends SimClient {
       if (joined === null) return null;
       // A leader thinks about its assignment; now and then a client is slow just here, and a rebalance passes it by.
       const { random } = this.process;
-      await this.process.sleep(random.chance(0.05) ? random.between(1_000, 12_000) : random.exponential(3));
+      await this.process.sleep(
+        random.chance(this.spec.slowShare) ? random.between(1_000, 12_000) : random.exponential(3),
+      );
       return await this.#sync(joined);
     } catch (error) {
       if (!(error instanceof LostError)) throw error;

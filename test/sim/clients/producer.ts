@@ -268,7 +268,7 @@ export class Producer extends SimClient {
     const { acks, idempotent, maxInFlight } = this.spec;
     if (outcome === "acknowledged") {
       lane.failures = 0;
-      lane.isKnown = true;
+      lane.acknowledged(batch);
     }
     this.world.record({
       type: "produce",

@@ -15,7 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "produce is answered before the commit",
     file: "src/broker/handlers/00-produce.ts",
-    from: "return context.broker.committed().then(() => response);",
+    from: "return broker.committed().then(() => response);",
     to: "return response;",
     seeds: 10,
   },
@@ -29,8 +29,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "fetch reads to the log end",
     file: "src/broker/fetch-read.ts",
-    from: "upperBound: log.highWatermark,",
-    to: "upperBound: log.logEndOffset,",
+    from: "const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;",
+    to: "const upperBound = committedOnly ? log.lastStableOffset : log.logEndOffset;",
     seeds: 10,
   },
   {
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "sequences are not checked",
     file: PRODUCER_STATE,
-    from: "return isClient ? checkSequence(entry, batch) : IN_SEQUENCE;",
+    from: "return entry === undefined ? IN_SEQUENCE : checkSequence(entry, batch);",
     to: "return IN_SEQUENCE;",
     seeds: 150,
   },
@@ -85,7 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a recovery forgets the producers of replayed rows",
     file: RECOVERY,
-    from: "if (batch.producerId >= 0) producers.replay(batch, nowMs);",
+    from: "if (batch.producerId >= 0) aborted.note(producers.replay(batch, nowMs));",
     to: "",
     seeds: 40,
   },
@@ -141,20 +141,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "DeleteRecords takes the row that holds its offset along",
     file: "src/log/partition-rows.ts",
-    from: "const endSequence = this.sequenceOf(offset);",
-    to: "const endSequence = Math.min(this.sequenceOf(offset) + 1, this.sequence);",
+    from: "return this.dropBefore(this.sequenceOf(offset));",
+    to: "return this.dropBefore(Math.min(this.sequenceOf(offset) + 1, this.sequence));",
     seeds: 40,
   },
   {
     name: "groups answer before their records are committed",
-    file: "src/broker/group-partition.ts",
+    file: "src/broker/coordinator-partition.ts",
     from: "const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;",
     to: "const errorCode = ErrorCode.NONE as ErrorCode;",
     seeds: 100,
   },
   {
     name: "an assignment leaves before its record is committed",
-    file: "src/broker/group-partition.ts",
+    file: "src/broker/coordinator-partition.ts",
     from: "    if (this.openAppends === 0) {\n",
     to: "    if (this.openAppends === 0 || replies.length > 0) {\n",
     seeds: 200,
@@ -162,8 +162,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an offset commit of any generation is taken",
     file: "src/group/classic/heartbeat.ts",
-    from: '  if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;\n  if (group.state === "CompletingRebalance")',
-    to: '  if (group.state === "CompletingRebalance")',
+    from: "  if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;\n  // Within a transaction",
+    to: "  // Within a transaction",
     seeds: 100,
   },
   {
@@ -190,15 +190,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a committed offset is not replayed",
     file: "src/group/coordinator.ts",
-    from: "      this.offsets.apply(change.position, change.committed);\n",
-    to: "",
+    from: "      else this.offsets.apply(change.position, change.committed);\n",
+    to: "      else if (change.committed === null) return;\n",
     seeds: 20,
   },
   {
     name: "a replay takes the older of two committed offsets",
     file: "src/group/coordinator.ts",
-    from: "      this.offsets.apply(change.position, change.committed);\n",
-    to: "      if (this.offsets.get(change.position) === undefined) this.offsets.apply(change.position, change.committed);\n",
+    from: "      else this.offsets.apply(change.position, change.committed);\n",
+    to: "      else if (this.offsets.get(change.position) === undefined) this.offsets.apply(change.position, change.committed);\n",
     seeds: 20,
   },
   {

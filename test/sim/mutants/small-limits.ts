@@ -17,7 +17,7 @@ const SMALL: readonly (readonly [file: string, name: string, was: string, value:
   ["src/log/limits.ts", "SNAPSHOT_EVERY_BATCHES", "4096", "24"],
   ["src/log/limits.ts", "DELETION_SLICE_ROWS", "32", "2"],
   ["src/log/limits.ts", "MAX_STAGED_BYTES", "32 << 20", "64 << 10"],
-  ["src/group/limits.ts", "REWRITE_MIN_RECORDS", "50_000", "40"],
+  ["src/coordinator/limits.ts", "REWRITE_MIN_RECORDS", "50_000", "40"],
   ["src/cluster/limits.ts", "PRODUCER_ID_BLOCK_SIZE", "1_000", "2"],
   ["src/broker/connection.ts", "MAX_REQUESTS_IN_FLIGHT", "128", "4"],
   ["src/broker/fetch-sessions.ts", "MAX_FETCH_SESSIONS", "1_000", "3"],
@@ -26,17 +26,17 @@ const SMALL: readonly (readonly [file: string, name: string, was: string, value:
 const HIDDEN: readonly Rewrite[] = [
   { file: "src/log/recovery.ts", from: "const REPLAY_SLICE_ROWS = 64;", to: "const REPLAY_SLICE_ROWS = 3;" },
   {
-    file: "src/broker/group-environment.ts",
+    file: "src/broker/coordinator-environment.ts",
     from: "const REPLAY_STEP_BYTES = 1024 * 1024;",
     to: "const REPLAY_STEP_BYTES = 2000;",
   },
   {
-    file: "src/broker/group-environment.ts",
+    file: "src/broker/coordinator-environment.ts",
     from: "const REPLAY_TURN_BYTES = 2 * 1024 * 1024;",
     to: "const REPLAY_TURN_BYTES = 3000;",
   },
   {
-    file: "src/broker/group-batches.ts",
+    file: "src/broker/coordinator-batches.ts",
     from: "const MAX_REWRITE_BYTES = 256 * 1024;",
     to: "const MAX_REWRITE_BYTES = 300;",
   },

@@ -1,5 +1,6 @@
 // Asks Kafka's own classes what a leader says to a produced batch. Reads one case a line from standard input, tab-separated:
-// name, batch in hex, produce version, compacted, timestamp type, before.max.ms, after.max.ms, now, max.message.bytes.
+// name, batch in hex, produce version, compacted, timestamp type, before.max.ms, after.max.ms, now, max.message.bytes, the codec that
+// the topic wants or "producer".
 // Writes: name, error code, indices of the rejected records, CRC of the batch as it would be stored. README.md has the command.
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -47,11 +48,13 @@ public class Judge {
                 @Override public long nanoseconds() { return 0; }
                 @Override public void sleep(long ms) { }
             };
-            LogValidator validator = new LogValidator(records, new TopicPartition("t", 0), time, source, Compression.of(source).build(),
+            Compression target = Compression.of(field[9].equals("producer") ? source : CompressionType.forName(field[9])).build();
+            LogValidator validator = new LogValidator(records, new TopicPartition("t", 0), time, source, target,
                 Boolean.parseBoolean(field[3]), RecordBatch.MAGIC_VALUE_V2, TimestampType.forName(field[4]), Long.parseLong(field[5]),
                 Long.parseLong(field[6]), 0, AppendOrigin.CLIENT);
             MemoryRecords stored = validator.validateMessagesAndAssignOffsets(PrimitiveRef.ofLong(0), NOTHING, BufferSupplier.NO_CACHING)
                 .validatedRecords();
+            if (stored.sizeInBytes() > Integer.parseInt(field[8])) throw new RecordTooLargeException("size");
             return "0\t\t" + stored.batches().iterator().next().checksum();
         } catch (RecordValidationException e) {
             String indices = e.recordErrors().stream().map(error -> "" + error.batchIndex).collect(Collectors.joining(","));

@@ -1,4 +1,4 @@
-// Makes segment.log and its two indexes with Kafka's own log segment. README.md has the command.
+// Makes segment.bin and its two indexes with Kafka's own log segment. README.md has the command.
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -36,7 +36,8 @@ public class MakeSegment {
         segment.close();
         for (String suffix : new String[] {"log", "index", "timeindex"}) {
             Path from = folder.toPath().resolve(String.format("%020d.%s", BASE_OFFSET, suffix));
-            Files.move(from, Path.of("segment." + suffix), StandardCopyOption.REPLACE_EXISTING);
+            String name = "segment." + (suffix.equals("log") ? "bin" : suffix);
+            Files.move(from, Path.of(name), StandardCopyOption.REPLACE_EXISTING);
         }
     }
 }

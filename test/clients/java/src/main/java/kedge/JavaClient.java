@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Future;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -20,6 +21,7 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -151,8 +153,8 @@ final class JavaClient implements AutoCloseable {
     return IntStream.range(0, partitions).mapToObj(partition -> new TopicPartition(topic, partition)).toList();
   }
 
-  Member join(String groupId, String topic) {
-    return new Member(bootstrap, groupId, topic);
+  Member join(String groupId, String topic, Map<String, Object> more) {
+    return new Member(bootstrap, groupId, topic, more);
   }
 
   @Override
@@ -171,17 +173,17 @@ final class JavaClient implements AutoCloseable {
     private volatile boolean closeAsked;
     private volatile Exception failure;
 
-    private Member(String bootstrap, String groupId, String topic) {
-      Map<String, Object> config = new HashMap<>();
+    private Member(String bootstrap, String groupId, String topic, Map<String, Object> more) {
+      Map<String, Object> config = new HashMap<>(more);
       config.put("bootstrap.servers", bootstrap);
       config.put("group.id", groupId);
-      config.put("session.timeout.ms", 6000);
-      config.put("heartbeat.interval.ms", 300);
       config.put("fetch.max.wait.ms", 200);
       config.put("enable.auto.commit", false);
       config.put("auto.offset.reset", "earliest");
+      boolean byExpression = config.remove(GroupModes.BY_EXPRESSION) != null;
       consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-      consumer.subscribe(List.of(topic), this);
+      if (byExpression) consumer.subscribe(new SubscriptionPattern(Pattern.quote(topic) + ".*"), this);
+      else consumer.subscribe(List.of(topic), this);
       thread = new Thread(this::poll);
       thread.start();
     }

@@ -51,8 +51,13 @@ public final class Scenarios {
     for (String codec : CODECS) report("codec-" + codec, () -> codecRoundTrip(codec));
     report("idempotent", this::idempotent);
     report("offsets", this::offsets);
-    report("group", this::group);
+    report("group", () -> group("group"));
+    for (String scenario : GroupModes.SCENARIOS) report(scenario, () -> group(scenario));
     report("admin", this::admin);
+    Transactions transactions = new Transactions(System.getenv("BOOTSTRAP"), prefix + "-transactions");
+    report("transactions", transactions::commitAbortAndFence);
+    report("copy-in-transactions", transactions::copyInTransactions);
+    new ShareScenarios(System.getenv("BOOTSTRAP"), prefix).all().forEach(Scenarios::report);
   }
 
   private void interop(String topics) {
@@ -114,18 +119,19 @@ public final class Scenarios {
     assertEqual(client.offsets(topic, PARTITIONS, "timestamp", at), expected, "by timestamp");
   }
 
-  private void group() throws Exception {
-    String topic = prefix + "-group";
+  /** Members of one way or another share a topic; {@link GroupModes} says which way each of them takes. */
+  private void group(String scenario) throws Exception {
+    String topic = prefix + "-" + scenario;
     List<Integer> every = IntStream.range(0, GROUP_PARTITIONS).boxed().toList();
     createReady(topic, GROUP_PARTITIONS);
     produceNumbered(topic, 0, 80);
     List<JavaClient.Member> members = new ArrayList<>();
     try {
-      JavaClient.Member first = join(members, topic);
+      JavaClient.Member first = join(members, topic, scenario);
       settle(() -> assertEqual(first.assignment(), every, "a lone member holds every partition"));
       settle(() -> assertSaw(80, first));
       first.commit();
-      JavaClient.Member second = join(members, topic);
+      JavaClient.Member second = join(members, topic, scenario);
       settle(() -> assertShared(first, second, every));
       produceNumbered(topic, 80, 80);
       settle(() -> assertSaw(160, first, second));
@@ -137,7 +143,7 @@ public final class Scenarios {
       settle(() -> assertSaw(240, first, second));
       second.commit();
       second.close();
-      JavaClient.Member third = join(members, topic);
+      JavaClient.Member third = join(members, topic, scenario);
       produceNumbered(topic, 240, 40);
       settle(() -> assertEqual(third.seen().stream().sorted().toList(), expectedSeen(240, 40), "a later member resumes"));
     } finally {
@@ -145,8 +151,8 @@ public final class Scenarios {
     }
   }
 
-  private JavaClient.Member join(List<JavaClient.Member> members, String topic) {
-    JavaClient.Member member = client.join(topic, topic);
+  private JavaClient.Member join(List<JavaClient.Member> members, String topic, String scenario) {
+    JavaClient.Member member = client.join(topic, topic, GroupModes.configOf(scenario, members.size()));
     members.add(member);
     return member;
   }
@@ -204,7 +210,7 @@ public final class Scenarios {
   }
 
   /** Repeats a check until it holds; at the deadline the check's own error tells what differed. */
-  private static void settle(Work check) throws Exception {
+  static void settle(Work check) throws Exception {
     long deadline = System.currentTimeMillis() + SETTLE_TIMEOUT_MS;
     while (true) {
       try {
@@ -233,7 +239,7 @@ public final class Scenarios {
     }
   }
 
-  private static void assertEqual(Object actual, Object expected, String what) {
+  static void assertEqual(Object actual, Object expected, String what) {
     if (!actual.equals(expected)) throw new AssertionError(what + ": got " + actual + ", expected " + expected);
   }
 }

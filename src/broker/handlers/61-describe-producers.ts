@@ -1,0 +1,42 @@
+/** DescribeProducers, 0: what the leader of a partition remembers of producers, and where their open transactions begin (KIP-664). */
+import { topicNameProblem } from "#cluster/topic-names.ts";
+import type { ProducerEntry } from "#log/producer-state.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { DescribeProducersRequest, DescribeProducersResponse } from "#protocol/messages/61-describe-producers.ts";
+import type { Broker } from "../broker.ts";
+import { handler } from "../handler.ts";
+
+export const describeProducers = handler({
+  request: DescribeProducersRequest,
+  response: DescribeProducersResponse,
+  min: 0,
+  max: 0,
+  handle({ broker }, { topics }) {
+    return {
+      topics: topics.map(({ name, partitionIndexes }) => ({
+        name,
+        partitions: partitionIndexes.map((partitionIndex) => describe(broker, name, partitionIndex)),
+      })),
+    };
+  },
+});
+
+function describe(broker: Broker, name: string, partitionIndex: number) {
+  const problem = topicNameProblem(name);
+  if (problem !== null) return { partitionIndex, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: problem };
+  const log = broker.lead(broker.cluster.topicByName(name), partitionIndex);
+  if (typeof log === "number") return { partitionIndex, errorCode: log };
+  return { partitionIndex, activeProducers: [...log.producers.entries()].map(described) };
+}
+
+function described(entry: Readonly<ProducerEntry>) {
+  const { producerId, producerEpoch, lastTimestamp, coordinatorEpoch, currentTxnFirstOffset, batches } = entry;
+  return {
+    producerId,
+    producerEpoch,
+    lastSequence: batches.at(-1)?.lastSequence ?? -1,
+    lastTimestamp,
+    coordinatorEpoch,
+    currentTxnStartOffset: currentTxnFirstOffset,
+  };
+}

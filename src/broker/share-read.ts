@@ -1,0 +1,125 @@
+import type { ReadBatches } from "#log/read.ts";
+import { type BatchHeader, isControl, isTransactional, readBatchHeader } from "#records/batch.ts";
+import { readMarker } from "#records/control-record.ts";
+import { abortedRanges, without } from "#share/aborted.ts";
+import type { AcquireCommand, AcquiredRange } from "#share/acquire.ts";
+import type { LoadedSharePartition, SharePartitions } from "./share-partitions.ts";
+
+/** Batches that one fetch of a share partition looks at; the next one goes on behind them. */
+const MAX_BATCHES_READ = 10_000;
+
+/** What one fetch reads of a share partition at most, whatever its limit: it acquires some hundred records of it. */
+const MAX_READ_BYTES = 1024 * 1024;
+
+/** How a share partition is read. */
+export interface ShareReadLimits {
+  readonly maxBytes: number;
+  /** Give the first batch even when it is larger. */
+  readonly minOneMessage: boolean;
+  readonly isReadCommitted: boolean;
+}
+
+export interface ShareRead {
+  readonly ranges: readonly AcquiredRange[];
+  readonly count: number;
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeInBytes: number;
+}
+
+const NOTHING: ShareRead = { ranges: [], count: 0, chunks: [], sizeInBytes: 0 };
+
+/** A batch in a row of chunks, which are to be thought of as put one after the other. */
+interface PlacedBatch extends BatchHeader {
+  readonly at: number;
+  readonly lastOffset: number;
+  readonly isAbortMarker: boolean;
+}
+
+/** Up to where a group reads: `share.isolation.level` says whether open transactions hold it up. */
+export function upperBound({ led }: LoadedSharePartition, isReadCommitted: boolean): number {
+  return isReadCommitted ? led.log.lastStableOffset : led.log.highWatermark;
+}
+
+/** Reads what the group hasn't seen or somebody has released, and gives it to a member. */
+export function readAndAcquire(
+  partitions: SharePartitions,
+  loaded: LoadedSharePartition,
+  command: Omit<AcquireCommand, "fetchOffset" | "batches">,
+  limits: ShareReadLimits,
+): ShareRead {
+  const { partition, led } = loaded;
+  const fetchOffset = partition.nextFetchOffset();
+  const bound = upperBound(loaded, limits.isReadCommitted);
+  if (fetchOffset >= bound) return NOTHING;
+  const read = led.log.read(fetchOffset, {
+    maxBytes: Math.min(limits.maxBytes, MAX_READ_BYTES),
+    upperBound: bound,
+    minOneMessage: limits.minOneMessage,
+  });
+  if (read.kind === "refused") return NOTHING;
+  const batches = placed(read);
+  const moment = partitions.momentOf(loaded.key.groupId);
+  const acquired = partition.acquire({ ...command, fetchOffset, batches }, moment);
+  const ranges = limits.isReadCommitted ? withoutAborted(loaded, batches, acquired) : acquired;
+  partitions.locksChanged(loaded);
+  if (ranges.length === 0) return NOTHING;
+  const chunks = sliced(read, batches, ranges);
+  return {
+    ranges,
+    count: ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0),
+    chunks,
+    sizeInBytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+  };
+}
+
+function placed({ chunks }: ReadBatches): PlacedBatch[] {
+  const batches: PlacedBatch[] = [];
+  let at = 0;
+  let chunkAt = 0;
+  for (const chunk of chunks) {
+    // A batch that is larger than a row goes on in the chunks behind its first one.
+    while (at < chunkAt + chunk.length && batches.length < MAX_BATCHES_READ) {
+      const header = readBatchHeader(chunk, at - chunkAt);
+      const isAbortMarker = isControl(header.attributes) && readMarker(chunk, at - chunkAt)?.isCommit === false;
+      batches.push({ ...header, at, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker });
+      at += header.sizeInBytes;
+    }
+    chunkAt += chunk.length;
+  }
+  return batches;
+}
+
+function withoutAborted(
+  { partition, led }: LoadedSharePartition,
+  batches: readonly PlacedBatch[],
+  acquired: readonly AcquiredRange[],
+): readonly AcquiredRange[] {
+  const last = batches.at(-1);
+  if (last === undefined) return acquired;
+  const aborted = led.log.abortedTransactions(batches[0].baseOffset, last.lastOffset + 1);
+  if (aborted.length === 0) return acquired;
+  const transactional = batches.map((batch) => ({ ...batch, isTransactional: isTransactional(batch.attributes) }));
+  const ranges = abortedRanges(transactional, aborted);
+  partition.archiveAborted(ranges);
+  return without(acquired, ranges);
+}
+
+/** The batches from the first acquired record to the last one. */
+function sliced(
+  { chunks }: ReadBatches,
+  batches: readonly PlacedBatch[],
+  ranges: readonly AcquiredRange[],
+): Uint8Array[] {
+  const first = batches.find(({ lastOffset }) => lastOffset >= ranges[0].first);
+  const last = batches.findLast(({ baseOffset }) => baseOffset <= ranges[ranges.length - 1].last);
+  if (first === undefined || last === undefined) return [];
+  const end = last.at + last.sizeInBytes;
+  const slices: Uint8Array[] = [];
+  let at = 0;
+  for (const chunk of chunks) {
+    const slice = chunk.subarray(Math.max(0, first.at - at), Math.max(0, end - at));
+    if (slice.length > 0) slices.push(slice);
+    at += chunk.length;
+  }
+  return slices;
+}

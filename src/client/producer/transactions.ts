@@ -1,0 +1,303 @@
+import { ErrorCode, isRetriable } from "#protocol/errors.ts";
+import { attempts } from "../attempts.ts";
+import type { Client } from "../client.ts";
+import { Coordinator, CoordinatorKey } from "../coordinator.ts";
+import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
+import { within } from "../retry.ts";
+import {
+  type GroupMetadata,
+  isOffset,
+  type OffsetAndMetadata,
+  partitionKey,
+  type TopicPartition,
+} from "../topic-partition.ts";
+import type { Identity, ProducerBatch } from "./batch.ts";
+import type { TransactionGate } from "./sender.ts";
+import type { Sequences } from "./sequences.ts";
+import type { ProducerSettings } from "./settings.ts";
+import {
+  addOffsets,
+  addPartitions,
+  commitOffsets,
+  endTransaction,
+  hasTransactionsV2,
+  initProducerId,
+  type TransactionCaller,
+} from "./transaction-requests.ts";
+import { TransactionState } from "./transaction-state.ts";
+
+export interface TransactionParts {
+  readonly client: Client;
+  readonly settings: ProducerSettings;
+  readonly transactionalId: string;
+  readonly lane: string;
+  readonly sequences: Sequences;
+  /** Lets the sender look again at what waits. */
+  readonly schedule: () => void;
+  /** Resolves when every record that was given to the producer has an outcome. */
+  readonly flush: () => Promise<void>;
+}
+
+/** The first partition of a transaction often meets the end of the one before it: that is soon over. */
+const ADD_BACKOFF_MS = 20;
+
+/** The transactions of one producer: asks the coordinators what `TransactionState` says is next. */
+export class Transactions implements TransactionGate {
+  private readonly parts: TransactionParts;
+  private readonly state = new TransactionState();
+  private readonly coordinator: Coordinator;
+  private readonly groups = new Map<string, Coordinator>();
+  private readonly wanted = new Map<string, TopicPartition>();
+  private isAdding = false;
+  private isClosed = false;
+  /** What the cluster said last; decides for the next transaction. */
+  private isV2Offered = false;
+  private ending: { readonly committed: boolean; readonly done: Promise<Outcome<void>> } | null = null;
+  private readonly offsetCommits = new Set<Promise<unknown>>();
+
+  constructor(parts: TransactionParts) {
+    this.parts = parts;
+    this.coordinator = this.coordinatorOf(CoordinatorKey.TRANSACTION, parts.transactionalId);
+  }
+
+  get isV2(): boolean {
+    return this.state.isV2;
+  }
+
+  /** Is there a transaction that its coordinator would time out? */
+  get isOpen(): boolean {
+    return ["open", "committing", "aborting", "broken"].includes(this.state.phase);
+  }
+
+  /** May a record be given to the producer? `isWaiting`: it was given before, and waits to be taken. */
+  mayWrite(isWaiting: boolean): Outcome<void> {
+    return isWaiting && this.state.phase === "committing" ? success(undefined) : this.state.check("write");
+  }
+
+  async initialize(): Promise<Outcome<void>> {
+    const legal = this.state.check("initialize");
+    if (failed(legal)) return legal;
+    this.state.phase = "initializing";
+    const outcome = await this.again(this.maxBlockDeadlineMs(), () => this.askForIdentity(undefined));
+    if (failed(outcome)) {
+      this.state.phase = "uninitialized";
+      this.state.fail(outcome);
+      return outcome;
+    }
+    this.parts.sequences.adopt(outcome.value, true);
+    this.state.phase = "ready";
+    return success(undefined);
+  }
+
+  private async askForIdentity(identity: Identity | undefined): Promise<Outcome<Identity>> {
+    const { client, transactionalId, settings } = this.parts;
+    const found = await this.coordinator.find();
+    if (failed(found)) return found;
+    const offered = await hasTransactionsV2(client, found.value, this.call);
+    if (failed(offered)) {
+      this.coordinator.note(offered.errorCode);
+      return offered;
+    }
+    this.isV2Offered = offered.value;
+    const transactionTimeoutMs = settings["transaction.timeout.ms"];
+    const from = { client, call: this.call, transactionalId, transactionTimeoutMs, identity };
+    const answer = await initProducerId(found.value, from);
+    if (failed(answer)) this.coordinator.note(answer.errorCode);
+    return answer;
+  }
+
+  begin(): Outcome<void> {
+    const legal = this.state.check("begin");
+    if (!failed(legal)) this.state.begin(this.isV2Offered);
+    return legal;
+  }
+
+  /** As part of the gate: V1 asks the coordinator first. */
+  admits(batch: ProducerBatch): boolean {
+    const key = partitionKey(batch);
+    if (this.state.isV2 || this.state.added.has(key)) return true;
+    this.wanted.set(key, { topic: batch.topic, partition: batch.partition });
+    if (!this.isAdding) void this.add();
+    return false;
+  }
+
+  sending(): void {
+    this.state.hasStarted = true;
+  }
+
+  refusal(): { readonly failure: Failure; readonly isFinal: boolean } | null {
+    const { phase, problem } = this.state;
+    if (problem !== null) return { failure: problem, isFinal: phase === "fatal" };
+    if (phase !== "aborting") return null;
+    const message = "The transaction was aborted before the record was sent.";
+    return { failure: failure(ErrorCode.OPERATION_NOT_ATTEMPTED, message), isFinal: false };
+  }
+
+  broke(reason: Failure): void {
+    this.state.fail(reason);
+    this.parts.schedule();
+  }
+
+  private async add(): Promise<void> {
+    this.isAdding = true;
+    const partitions = [...this.wanted.values()];
+    this.wanted.clear();
+    const { settings } = this.parts;
+    const deadlineMs = this.nowMs() + settings["delivery.timeout.ms"];
+    const isOpen = () => this.state.phase === "open" || this.state.phase === "committing";
+    const backoff = {
+      firstMs: Math.min(ADD_BACKOFF_MS, settings["retry.backoff.ms"]),
+      maxMs: settings["retry.backoff.max.ms"],
+    };
+    const limits = { deadlineMs, backoff, isAgain: (reason: Failure) => isOpen() && isRetriable(reason.errorCode) };
+    const outcome = await attempts(this.parts.client.ports, limits, async () => {
+      const added = await this.atCoordinator((brokerId, caller) => addPartitions(brokerId, caller, partitions));
+      // A lost answer may have been a yes: there is something to end.
+      if (!failed(added) || isLost(added)) this.state.hasStarted = true;
+      return added;
+    });
+    this.isAdding = false;
+    if (failed(outcome)) this.state.fail(outcome);
+    else for (const partition of partitions) this.state.added.add(partitionKey(partition));
+    this.parts.schedule();
+  }
+
+  async sendOffsets(offsets: readonly OffsetAndMetadata[], group: GroupMetadata): Promise<Outcome<void>> {
+    const legal = this.state.check("write");
+    if (failed(legal) || offsets.length === 0) return legal;
+    const wrong = offsets.find(({ offset }) => !isOffset(offset));
+    if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
+    const work = this.commitOffsets(offsets, group);
+    this.offsetCommits.add(work);
+    const outcome = await work;
+    this.offsetCommits.delete(work);
+    if (failed(outcome)) this.broke(outcome);
+    return outcome;
+  }
+
+  private async commitOffsets(offsets: readonly OffsetAndMetadata[], group: GroupMetadata): Promise<Outcome<void>> {
+    const { isV2 } = this.state;
+    const deadlineMs = this.maxBlockDeadlineMs();
+    if (!isV2) {
+      const added = await this.again(deadlineMs, async () => {
+        const outcome = await this.atCoordinator((brokerId, caller) => addOffsets(brokerId, caller, group.groupId));
+        if (!failed(outcome) || isLost(outcome)) this.state.hasStarted = true;
+        return outcome;
+      });
+      if (failed(added)) return added;
+    }
+    const coordinator = this.groups.get(group.groupId) ?? this.coordinatorOf(CoordinatorKey.GROUP, group.groupId);
+    this.groups.set(group.groupId, coordinator);
+    return await this.again(deadlineMs, async () => {
+      const found = await coordinator.find();
+      if (failed(found)) return found;
+      this.state.hasStarted = true;
+      const committed = await commitOffsets(found.value, this.caller(), { group, offsets, isV2 });
+      coordinator.note(committed.errorCode);
+      return committed;
+    });
+  }
+
+  /** REQUEST_TIMED_OUT after `max.block.ms`: the end goes on, and the same call waits for it again. */
+  end(committed: boolean): Promise<Outcome<void>> {
+    if (this.ending === null) {
+      const legal = this.state.check(committed ? "commit" : "abort");
+      if (failed(legal)) return Promise.resolve(legal);
+      const done = this.runEnd(committed).finally(() => {
+        this.ending = null;
+      });
+      this.ending = { committed, done };
+    } else if (this.ending.committed !== committed) {
+      const message = `The transaction is being ${this.ending.committed ? "committed" : "aborted"} already.`;
+      return Promise.resolve(failure(ErrorCode.INVALID_TXN_STATE, message));
+    }
+    const { client, settings } = this.parts;
+    const late = failure(ErrorCode.REQUEST_TIMED_OUT, "The transaction hasn't ended in max.block.ms; ask again.");
+    return within(client.ports.timers, settings["max.block.ms"], this.ending.done, late);
+  }
+
+  private async runEnd(committed: boolean): Promise<Outcome<void>> {
+    const before = this.state.problem;
+    this.state.phase = committed ? "committing" : "aborting";
+    if (!committed) this.state.problem = null;
+    this.parts.schedule();
+    await Promise.all([this.parts.flush(), ...this.offsetCommits]);
+    if (this.state.problem !== null) return this.state.problem;
+    // The coordinator wouldn't take an end under a producer id that it doesn't know any more.
+    const isForgotten = before?.errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
+    if (this.state.hasStarted && !isForgotten) {
+      const { isV2 } = this.state;
+      const ended = await this.untilClosed(() =>
+        this.atCoordinator((brokerId, caller) => endTransaction(brokerId, caller, { committed, isV2 })),
+      );
+      if (failed(ended)) return this.endFailed(ended);
+      if (ended.value !== null) this.parts.sequences.adopt(ended.value, true);
+    }
+    if (isForgotten || (this.state.needsBump && !committed)) {
+      const current = this.parts.sequences.identity ?? undefined;
+      const bumped = await this.untilClosed(() => this.askForIdentity(current));
+      if (failed(bumped)) return this.endFailed(bumped);
+      this.parts.sequences.adopt(bumped.value, true);
+    }
+    this.state.finish();
+    return success(undefined);
+  }
+
+  private endFailed(reason: Failure): Outcome<void> {
+    this.state.failEnd(reason);
+    this.parts.schedule();
+    return reason;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  private untilClosed<T>(attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    return this.again(Number.POSITIVE_INFINITY, attempt);
+  }
+
+  private again<T>(deadlineMs: number, attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const { settings, client } = this.parts;
+    const backoff = { firstMs: settings["retry.backoff.ms"], maxMs: settings["retry.backoff.max.ms"] };
+    const isAgain = (reason: Failure) => !this.isClosed && isRetriable(reason.errorCode);
+    return attempts(client.ports, { deadlineMs, backoff, isAgain }, attempt);
+  }
+
+  private async atCoordinator<T>(
+    ask: (brokerId: number, caller: TransactionCaller) => Promise<Outcome<T>>,
+  ): Promise<Outcome<T>> {
+    const found = await this.coordinator.find();
+    if (failed(found)) return found;
+    const outcome = await ask(found.value, this.caller());
+    this.coordinator.note(outcome.errorCode);
+    return outcome;
+  }
+
+  private caller(): TransactionCaller {
+    const { client, transactionalId, sequences } = this.parts;
+    if (sequences.identity === null) throw new Error("a transaction has a producer id");
+    return { client, call: this.call, transactionalId, identity: sequences.identity };
+  }
+
+  private get call() {
+    return { lane: this.parts.lane, timeoutMs: this.parts.settings["request.timeout.ms"] };
+  }
+
+  private coordinatorOf(keyType: CoordinatorKey, key: string): Coordinator {
+    const { client, lane, settings } = this.parts;
+    return new Coordinator(client, { keyType, key, lane, requestTimeoutMs: settings["request.timeout.ms"] });
+  }
+
+  private nowMs(): number {
+    return this.parts.client.ports.clock.nowMs();
+  }
+
+  private maxBlockDeadlineMs(): number {
+    return this.nowMs() + this.parts.settings["max.block.ms"];
+  }
+}
+
+function isLost({ errorCode }: Failure): boolean {
+  return errorCode === ErrorCode.NETWORK_EXCEPTION || errorCode === ErrorCode.REQUEST_TIMED_OUT;
+}

@@ -1,0 +1,20 @@
+/** Objects are read in pieces of this size, aligned to it. */
+export const PIECE_BYTES = 1 << 20;
+
+/** Pieces that are kept for all readers of a broker; beyond it the one unused for longest goes. */
+export const PIECES_MAX_BYTES = 16 << 20;
+
+/** Indexes that are kept; a segment of 1 GB with Kafka's default interval has at most 5 MB of them. */
+export const INDEXES_MAX_BYTES = 8 << 20;
+
+/** What one read of one partition takes from an object at most, but for a single larger batch. */
+export const TIERED_READ_MAX_BYTES = 4 << 20;
+
+/** Reads of objects that are under way at once; the others wait. */
+export const MAX_TIERED_READS = 4;
+
+/** Pieces that are fetched beyond what was asked for when a reader goes on where it stopped. */
+export const READ_AHEAD_PIECES = 2;
+
+/** Positions in a segment's index are int32. */
+export const MAX_OBJECT_BATCH_BYTES = 2 ** 31 - 1;

@@ -1,0 +1,145 @@
+import type { Kernels } from "#kernels/kernels.ts";
+import type { SegmentObject } from "#ports/log-store.ts";
+import type { ObjectStore } from "#ports/object-store.ts";
+import { lastOffsetOf } from "#records/batch.ts";
+import { positionOfOffset, positionOfTimestamp } from "#records/segment-index.ts";
+import type { BatchTimestamps, TimestampOffset } from "../offsets-for-times.ts";
+import type { ReadBatches, ReadLimits } from "../read.ts";
+import type { Segment } from "../segments.ts";
+import { BatchWindow } from "./batch-window.ts";
+import { MAX_TIERED_READS, TIERED_READ_MAX_BYTES } from "./limits.ts";
+import { ObjectPieces, type ReadFailure } from "./object-pieces.ts";
+
+export interface TieredFailure {
+  readonly kind: "failed";
+  readonly failure: ReadFailure;
+}
+
+/** Reads segments whose rows have left the store. Batches are given as they were stored, by ranges of the object. */
+export class TieredReader {
+  private readonly kernels: Kernels;
+  private readonly pieces: ObjectPieces;
+  private readsUnderWay = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(objects: ObjectStore, kernels: Kernels) {
+    this.kernels = kernels;
+    this.pieces = new ObjectPieces(objects, kernels);
+  }
+
+  /**
+   * Whole batches from the one that holds `fromOffset` on, up to the segment's end, TIERED_READ_MAX_BYTES or the limits. Nothing, and
+   * `nextOffset` at the segment's end, when it holds no record at or behind `fromOffset`.
+   */
+  read(segment: Segment, fromOffset: number, limits: ReadLimits): Promise<ReadBatches | TieredFailure> {
+    return this.inTurn(segment, async (object) => {
+      const indexes = await this.pieces.indexesOf(object);
+      if (!indexes.ok) return failed(indexes.failure);
+      const window = new BatchWindow(object, this.pieces);
+      const from = positionOfOffset(this.kernels, { baseOffset: segment.baseOffset, ...indexes.value }, fromOffset);
+      const maxBytes = Math.min(limits.maxBytes, TIERED_READ_MAX_BYTES);
+      await window.ensure(from, from + Math.max(maxBytes, 1));
+      const first = await firstReaching(window, from, fromOffset);
+      if (window.failure !== null) return failed(window.failure);
+      if (first === window.end) return batchesRead([], segment.endOffset);
+      const { end, nextOffset } = await collect(window, first, { ...limits, maxBytes });
+      if (window.failure !== null || !(await window.ensure(first, end))) return failed(window.failure ?? "broken");
+      if (end === window.end) return batchesRead(window.loadedRange(first, end) ?? [], segment.endOffset);
+      window.readAhead(end);
+      return batchesRead(window.loadedRange(first, end) ?? [], nextOffset ?? fromOffset);
+    });
+  }
+
+  /** The first record of the segment with a timestamp of at least `timestampMs` that `batches` accepts, or null. */
+  firstAt(
+    segment: Segment,
+    timestampMs: number,
+    batches: BatchTimestamps,
+  ): Promise<TimestampOffset | null | TieredFailure> {
+    return this.search(segment, timestampMs, (batch) => batches.first(batch, timestampMs));
+  }
+
+  /** The first record of the segment that has its largest timestamp, or null. */
+  largest(segment: Segment, batches: BatchTimestamps): Promise<TimestampOffset | null | TieredFailure> {
+    return this.search(segment, segment.maxTimestamp, (batch) => batches.largest(batch));
+  }
+
+  private search(
+    segment: Segment,
+    timestampMs: number,
+    pick: (batch: Uint8Array) => TimestampOffset | null,
+  ): Promise<TimestampOffset | null | TieredFailure> {
+    return this.inTurn(segment, async (object) => {
+      const indexes = await this.pieces.indexesOf(object);
+      if (!indexes.ok) return failed(indexes.failure);
+      const window = new BatchWindow(object, this.pieces);
+      let at = positionOfTimestamp(this.kernels, indexes.value, timestampMs);
+      while (at < window.end) {
+        const header = await window.header(at);
+        if (header === null) return failed(window.failure ?? "broken");
+        if (header.maxTimestamp >= timestampMs) {
+          const batch = await window.batch(at, header.sizeInBytes);
+          if (batch === null) return failed(window.failure ?? "broken");
+          const found = pick(batch);
+          if (found !== null) return found;
+        }
+        at += header.sizeInBytes;
+        window.dropBefore(at);
+      }
+      return null;
+    });
+  }
+
+  /** A bounded number of reads is under way at once, so that what they hold is bounded, too. */
+  private async inTurn<T>(
+    segment: Segment,
+    run: (object: SegmentObject) => Promise<T | TieredFailure>,
+  ): Promise<T | TieredFailure> {
+    while (this.readsUnderWay >= MAX_TIERED_READS) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    // What was waited for may have been deleted meanwhile.
+    if (segment.isRemoved || segment.object === null) return failed("missing");
+    this.readsUnderWay += 1;
+    try {
+      return await run(segment.object);
+    } finally {
+      this.readsUnderWay -= 1;
+      this.waiting.shift()?.();
+    }
+  }
+}
+
+function failed(failure: ReadFailure): TieredFailure {
+  return { kind: "failed", failure };
+}
+
+/** The position of the first batch that ends at or behind `offset`; the window's end when there is none, or after a failure. */
+async function firstReaching(window: BatchWindow, from: number, offset: number): Promise<number> {
+  for (let at = from; at < window.end; ) {
+    const header = window.loadedHeader(at) ?? (await window.header(at));
+    if (header === null) break;
+    if (lastOffsetOf(header) >= offset) return at;
+    at += header.sizeInBytes;
+  }
+  return window.end;
+}
+
+/** How far a read from the batch at `first` goes within its limits. */
+async function collect(window: BatchWindow, first: number, limits: ReadLimits) {
+  let end = first;
+  let nextOffset: number | null = null;
+  while (end < window.end) {
+    const header = window.loadedHeader(end) ?? (await window.header(end));
+    if (header === null) break;
+    const size = end + header.sizeInBytes - first;
+    const isFirst = limits.minOneMessage && end === first;
+    if (lastOffsetOf(header) >= limits.upperBound || (size > limits.maxBytes && !isFirst)) break;
+    end += header.sizeInBytes;
+    nextOffset = lastOffsetOf(header) + 1;
+  }
+  return { end, nextOffset };
+}
+
+function batchesRead(chunks: Uint8Array[], nextOffset: number): ReadBatches {
+  const sizeInBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return { kind: "read", chunks, sizeInBytes, nextOffset, release: () => {} };
+}

@@ -1,0 +1,4 @@
+import { kedgeClient } from "../clients/node/kedge.ts";
+import { describeClient } from "./client-suite.ts";
+
+describeClient("kedge", kedgeClient);

@@ -1,0 +1,236 @@
+import { ErrorCode, isRetriable } from "#protocol/errors.ts";
+import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.ts";
+import { InitProducerIdRequest, InitProducerIdResponse } from "#protocol/messages/22-init-producer-id.ts";
+import { AddPartitionsToTxnRequest, AddPartitionsToTxnResponse } from "#protocol/messages/24-add-partitions-to-txn.ts";
+import { AddOffsetsToTxnRequest, AddOffsetsToTxnResponse } from "#protocol/messages/25-add-offsets-to-txn.ts";
+import { EndTxnRequest, EndTxnResponse } from "#protocol/messages/26-end-txn.ts";
+import { TxnOffsetCommitRequest, TxnOffsetCommitResponse } from "#protocol/messages/28-txn-offset-commit.ts";
+import { buildBatch } from "#records/builder.ts";
+import type { Pending, ProduceEvent } from "../../checker/history.ts";
+import { EPOCH_MS } from "../broker-host.ts";
+import type { CopierSpec } from "../workload.ts";
+import { type SimClient, topicKey } from "./client.ts";
+import { LostError } from "./connection.ts";
+import { Coordinator, hasMoved, TRANSACTION } from "./coordinator.ts";
+import type { Position } from "./fetcher.ts";
+import { compression, valueOf } from "./values.ts";
+
+const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
+const INIT = { request: InitProducerIdRequest, response: InitProducerIdResponse };
+const ADD_PARTITIONS = { request: AddPartitionsToTxnRequest, response: AddPartitionsToTxnResponse };
+const ADD_OFFSETS = { request: AddOffsetsToTxnRequest, response: AddOffsetsToTxnResponse };
+const COMMIT = { request: TxnOffsetCommitRequest, response: TxnOffsetCommitResponse };
+const END = { request: EndTxnRequest, response: EndTxnResponse };
+const INIT_VERSION = 4;
+const MAX_TRIES = 8;
+const VALUE_BYTES = 40;
+/** Versions of before and with transactions V2. */
+const V1 = { produce: 9, addPartitions: 3, addOffsets: 3, commit: 3, end: 4 };
+const V2 = { produce: 12, addPartitions: 3, addOffsets: 3, commit: 5, end: 5 };
+
+export interface Original {
+  readonly name: string;
+  readonly position: Position;
+}
+
+/** The producer has to begin anew: nobody knows what has come of what it did, or a newer one has taken its id. */
+export class Interrupted extends Error {}
+
+/** The producer of one transactional id, as stock ones are: an epoch at a time, one transaction after the other. */
+export class TransactionalProducer {
+  readonly spec: CopierSpec;
+  readonly #client: SimClient;
+  readonly #coordinator: Coordinator;
+  readonly #sequences = new Map<number, number>();
+  #producerId = -1;
+  #epoch = -1;
+  #batches = 0;
+
+  constructor(client: SimClient, spec: CopierSpec) {
+    this.#client = client;
+    this.spec = spec;
+    this.#coordinator = new Coordinator(client, spec.transactionalId, TRANSACTION);
+  }
+
+  /** A new epoch, which ends whatever was open. False when a newer producer has the id. */
+  async begin(): Promise<boolean> {
+    for (let failures = 0; ; failures++) {
+      const { errorCode, producerId, producerEpoch, invokedMs } = await this.#init();
+      if (errorCode === ErrorCode.NONE) {
+        const completedMs = this.#client.nowMs;
+        this.#client.world.record({
+          type: "producer-id",
+          client: this.#client.name,
+          invokedMs,
+          completedMs,
+          producerId,
+          producerEpoch,
+        });
+        this.#producerId = producerId;
+        this.#epoch = producerEpoch;
+        this.#sequences.clear();
+        return true;
+      }
+      if (hasMoved(errorCode)) this.#coordinator.forget();
+      else if (!isRetriable(errorCode as ErrorCode)) return false;
+      await this.#client.backOff(failures);
+    }
+  }
+
+  async #init(): Promise<InitProducerIdResponse & { readonly invokedMs: number }> {
+    const { transactionalId, transactionTimeoutMs } = this.spec;
+    const draft = { transactionalId, transactionTimeoutMs, producerId: this.#producerId, producerEpoch: this.#epoch };
+    return this.#client.persist(async () => {
+      const invokedMs = this.#client.nowMs;
+      return { ...(await this.#coordinator.call(INIT, INIT_VERSION, draft)), invokedMs };
+    });
+  }
+
+  get #identity() {
+    return {
+      transactionalId: this.spec.transactionalId,
+      producerId: this.#producerId,
+      producerEpoch: this.#epoch,
+    };
+  }
+
+  /** Tries until there is an answer that isn't "later". Throws Interrupted on any other error, and when it takes too long. */
+  async #insist(coordinator: Coordinator, attempt: () => Promise<number>): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      try {
+        const errorCode = await attempt();
+        if (errorCode === ErrorCode.NONE) return;
+        if (hasMoved(errorCode)) coordinator.forget();
+        else if (!isRetriable(errorCode as ErrorCode)) throw new Interrupted(`error ${errorCode}`);
+      } catch (error) {
+        if (!(error instanceof LostError)) throw error;
+      }
+      await this.#client.backOff(tries);
+    }
+    throw new Interrupted("it takes too long");
+  }
+
+  addPartitions(partitions: readonly number[]): Promise<void> {
+    const { transactionalId, producerId, producerEpoch } = this.#identity;
+    return this.#insist(this.#coordinator, async () => {
+      const answer = await this.#coordinator.call(ADD_PARTITIONS, V1.addPartitions, {
+        v3AndBelowTransactionalId: transactionalId,
+        v3AndBelowProducerId: producerId,
+        v3AndBelowProducerEpoch: producerEpoch,
+        v3AndBelowTopics: [{ name: this.spec.to, partitions }],
+      });
+      const errors = answer.resultsByTopicV3AndBelow.flatMap((topic) => topic.resultsByPartition);
+      return errors.find((one) => one.partitionErrorCode !== ErrorCode.NONE)?.partitionErrorCode ?? ErrorCode.NONE;
+    });
+  }
+
+  async commitOffsets(groupCoordinator: Coordinator, positions: readonly Position[]): Promise<void> {
+    const { isV2, group } = this.spec;
+    const versions = isV2 ? V2 : V1;
+    if (!isV2) {
+      await this.#insist(this.#coordinator, async () => {
+        const draft = { ...this.#identity, groupId: group };
+        return (await this.#coordinator.call(ADD_OFFSETS, versions.addOffsets, draft)).errorCode;
+      });
+    }
+    const topics = positions.map(({ name, topicId, partition, offset }) => ({
+      name,
+      topicId,
+      partitions: [{ partitionIndex: partition, committedOffset: offset, committedMetadata: "" }],
+    }));
+    await this.#insist(groupCoordinator, async () => {
+      const draft = { ...this.#identity, groupId: group, topics };
+      const answer = await groupCoordinator.call(COMMIT, versions.commit, draft);
+      const errors = answer.topics.flatMap((topic) => topic.partitions).map((partition) => partition.errorCode);
+      return errors.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;
+    });
+  }
+
+  end(committed: boolean): Promise<void> {
+    const versions = this.spec.isV2 ? V2 : V1;
+    return this.#insist(this.#coordinator, async () => {
+      const answer = await this.#coordinator.call(END, versions.end, { ...this.#identity, committed });
+      if (answer.errorCode === ErrorCode.NONE && this.spec.isV2) this.#take(answer);
+      return answer.errorCode;
+    });
+  }
+
+  #take({ producerId, producerEpoch }: EndTxnResponse): void {
+    if (producerId < 0) return;
+    this.#producerId = producerId;
+    this.#epoch = producerEpoch;
+    this.#sequences.clear();
+  }
+
+  /** One batch for one partition, tried again until it is there. */
+  async produce(partition: number, part: readonly Original[], transaction: string): Promise<void> {
+    const topic = this.#client.topics.get(this.spec.to);
+    if (topic === undefined) throw new Interrupted("the topic isn't there");
+    const order = this.#batches++;
+    const ids = part.map((_, index) => `${this.#client.name}.${order}.${index}`);
+    const baseSequence = this.#sequences.get(partition) ?? 0;
+    this.#sequences.set(partition, baseSequence + ids.length);
+    const event: Pending<ProduceEvent> = {
+      type: "produce",
+      client: this.#client.name,
+      topic: topicKey(topic),
+      partition,
+      invokedMs: this.#client.nowMs,
+      completedMs: null,
+      acks: -1,
+      idempotent: true,
+      session: `${this.#client.name}/${this.#producerId}/${this.#epoch}`,
+      ordered: true,
+      order,
+      attempts: 0,
+      ids,
+      outcome: "unknown",
+      baseOffset: -1,
+      errorCode: 0,
+      transaction,
+      copies: part.map(({ name }) => name),
+    };
+    this.#client.world.record(event);
+    const timestampMs = EPOCH_MS + Math.floor(this.#client.nowMs);
+    const records = buildBatch(
+      compression,
+      ids.map((id) => ({ timestampMs, key: null, value: valueOf(id, VALUE_BYTES), headers: [] })),
+      { producerId: this.#producerId, producerEpoch: this.#epoch, baseSequence, transactional: true },
+    );
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const isDone = await this.#send(event, records);
+      if (isDone) return;
+      await this.#client.backOff(tries);
+      await this.#client.refresh([this.spec.to]);
+    }
+    throw new Interrupted("a batch takes too long");
+  }
+
+  /** True when it is acknowledged. Throws Interrupted when it is refused. */
+  async #send(event: Pending<ProduceEvent>, records: Uint8Array): Promise<boolean> {
+    const leader = this.#client.topics.get(this.spec.to)?.leaders[event.partition];
+    if (leader === undefined) return false;
+    try {
+      const connection = await this.#client.connection(leader);
+      event.attempts += 1;
+      const { produce } = this.spec.isV2 ? V2 : V1;
+      const topicData = [{ name: this.spec.to, partitionData: [{ index: event.partition, records }] }];
+      const draft = { transactionalId: this.spec.transactionalId, acks: -1, timeoutMs: 5_000, topicData };
+      const answer = await connection.call(PRODUCE, produce, draft);
+      const { errorCode, baseOffset } = answer.responses[0].partitionResponses[0];
+      event.errorCode = errorCode;
+      if (errorCode === ErrorCode.NONE) {
+        event.outcome = "acknowledged";
+        event.baseOffset = baseOffset;
+        event.completedMs = this.#client.nowMs;
+        return true;
+      }
+      if (isRetriable(errorCode as ErrorCode)) return false;
+      if (event.attempts === 1) event.outcome = "refused";
+      throw new Interrupted(`error ${errorCode}`);
+    } catch (error) {
+      if (!(error instanceof LostError)) throw error;
+      return false;
+    }
+  }
+}

@@ -2,7 +2,8 @@
  * `npm run bench`: how fast a Kedge is, driven by a stock client, as a table in a few minutes. `-- kernels|produce|fetch|latency|start`
  * measures one group; `--peer` puts Apache Kafka 4.4 beside it (as it comes, and with an fsync before each acknowledgement);
  * `--bootstrap HOST:PORT` (repeatable) any other broker; `--no-kedge` leaves Kedge out. `--json` prints one object a
- * figure, `--markdown` the table alone, `groups` has ten thousand members send heartbeats, `big --gigabytes 5` loads, restarts and reads a large topic, `--rounds N` and `--client librdkafka|platformatic` say how.
+ * figure, `--markdown` the table alone; `groups` has ten thousand members send heartbeats, `rebalance` times members that come and go,
+ * `big --gigabytes 5` loads, restarts and reads a large topic; `--rounds N` and `--client librdkafka|platformatic` say how.
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -16,6 +17,7 @@ import type { LoadClient } from "#bench/load-client.ts";
 import { inRounds, type Measured } from "#bench/measure.ts";
 import { platformaticClient } from "#bench/platformatic.ts";
 import { rdkafkaClient } from "#bench/rdkafka.ts";
+import { runRebalanceCase } from "#bench/rebalance-case.ts";
 import { circumstances, footer, toJson, toTable } from "#bench/report.ts";
 import { firstStart, runStartCase } from "#bench/start-case.ts";
 import { apacheKafka, byAddress, kedge, type Restartable, type Target } from "#bench/targets.ts";
@@ -25,6 +27,7 @@ const GROUPS = ["produce", "fetch", "latency", "start", "kernels"];
 const BIG = "big";
 /** The same: ten thousand members of groups that do nothing but beat. */
 const MEMBERS = "groups";
+const REBALANCE = "rebalance";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,9 +42,9 @@ const { values, positionals } = parseArgs({
     gigabytes: { type: "string", default: "5" },
   },
 });
-const unknown = positionals.filter((group) => ![...GROUPS, BIG, MEMBERS].includes(group));
+const unknown = positionals.filter((group) => ![...GROUPS, BIG, MEMBERS, REBALANCE].includes(group));
 if (unknown.length > 0)
-  throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, BIG, MEMBERS].join(", ")}`);
+  throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, BIG, MEMBERS, REBALANCE].join(", ")}`);
 const groups = positionals.length > 0 ? positionals : GROUPS;
 const rounds = Number(values.rounds);
 const say = values.json || values.markdown ? (_text: string) => {} : (text: string) => console.error(text);
@@ -106,6 +109,17 @@ async function main(): Promise<void> {
       const running = await target.start();
       const subjects = [{ name: running.name, subject: running }];
       measured.push(...(await inRounds(1, subjects, runGroupCase).finally(() => running.stop())));
+    }
+  }
+  if (groups.includes(REBALANCE)) {
+    const targets: Target[] = [];
+    try {
+      for (const target of own) targets.push(await target.start());
+      const subjects = targets.map((subject) => ({ name: subject.name, subject }));
+      for (const protocol of ["classic", "consumer"] as const)
+        measured.push(...(await inRounds(rounds, subjects, (target) => runRebalanceCase(target, protocol))));
+    } finally {
+      for (const target of targets) await target.stop();
     }
   }
   if (groups.includes(BIG)) {

@@ -70,13 +70,13 @@ function named(output: readonly string[], bootstrap: string): string[] {
   return lines.map((line) =>
     line
       .replace(/^(.*(?:Error|Exception|Caused by)\b[^:]*: ?(?:[\w.]+(?:Exception|Error): ?)*).*$/, "$1<sentence>")
+      .replace(/\s+/g, " ")
       .replaceAll(bootstrap, "HOST:PORT")
       .replace(/(TopicId: )[\w-]{22}/g, "$1TOPIC-ID")
       .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "UUID")
       .replace(/\b[\w-]{21}[AQgw]\b/g, "UUID22")
       .replace(/\[?20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d+Z?\]?/g, "TIME")
-      .replace(/\b1[789]\d{11}\b/g, "MS")
-      .replace(/\s+/g, " ")
+      .replace(/\b1[789]\d{11}( \d+)?\b/g, "MS")
       .trim(),
   );
 }

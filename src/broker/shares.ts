@@ -6,6 +6,7 @@ import type { Broker } from "./broker.ts";
 import { coordinatorEnvironment } from "./coordinator-environment.ts";
 import type { Peer } from "./handler.ts";
 import { ShareCoordinators, type SharePersister } from "./share-coordinators.ts";
+import { ShareDeadLetters } from "./share-dead-letters.ts";
 import { type LedLog, SharePartitions } from "./share-partitions.ts";
 import { clusterPersister } from "./share-persister.ts";
 import { type ShareGroupSettings, shareGroupSettings } from "./share-settings.ts";
@@ -37,6 +38,7 @@ export class Shares {
     );
     this.persister = clusterPersister(broker, this.coordinators);
     this.sessions = new ShareSessions(share.maxSessions);
+    const deadLetters = new ShareDeadLetters(broker);
     this.partitions = new SharePartitions({
       clock: broker.clock,
       timers: broker.timers,
@@ -44,7 +46,7 @@ export class Shares {
       settings: (groupId) => this.settings(groupId),
       resetOffset: (led, settings) => this.resetOffset(led, settings),
       wake: (log) => broker.wakeFetches(log),
-      writeDeadLetters: () => Promise.resolve(),
+      writeDeadLetters: (key, letters) => deadLetters.write(key, letters, this.settings(key.groupId)),
     });
   }
 

@@ -15,8 +15,8 @@ export const FINALIZED_FEATURES_EPOCH = 0;
 export const FEATURES: readonly Feature[] = [
   // Consumer groups (KIP-848).
   { name: "group.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
-  // Share groups (KIP-932).
-  { name: "share.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
+  // Share groups (KIP-932); level 2 brings dead-letter queues (KIP-1191).
+  { name: "share.version", minLevel: 0, maxLevel: 2, finalizedLevel: 2 },
   // Clients of transactions V2 (KIP-890) are those that see level 2 and send EndTxn 5; all others speak V1.
   { name: "transaction.version", minLevel: 0, maxLevel: 2, finalizedLevel: 2 },
 ];

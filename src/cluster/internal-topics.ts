@@ -26,7 +26,12 @@ export function autoCreatedTopic(image: ClusterImage, brokerId: number, name: st
       return internalTopic(image, brokerId, {
         name,
         prefix: "share.coordinator.state.topic",
-        configs: { "cleanup.policy": "delete", "compression.type": "producer", "retention.ms": "-1" },
+        configs: {
+          "cleanup.policy": "delete",
+          "compression.type": "producer",
+          "min.insync.replicas": text(image, brokerId, "share.coordinator.state.topic.min.isr"),
+          "retention.ms": "-1",
+        },
       });
     default:
       return { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] };

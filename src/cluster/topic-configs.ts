@@ -23,7 +23,6 @@ const ONE_LEVEL = none(
 );
 const NO_REPLICATION_YET = none("partitions have one replica so far");
 const ALWAYS_DURABLE = none("every acknowledged record is durable already");
-const NO_SHARE_GROUPS_YET = none("share groups are not there yet");
 
 function from(...names: readonly string[]): readonly Synonym[] {
   return names.map((name) => ({ name }));
@@ -78,7 +77,7 @@ export const TOPIC_CONFIGS: readonly ConfigDefinition[] = [
     doc: "How long a tombstone of a compacted topic stays readable.",
   }),
   row("errors.deadletterqueue.group.enable", "BOOLEAN", "false", {
-    effect: NO_SHARE_GROUPS_YET,
+    effect: YES,
     doc: "Whether share groups may use this topic as their dead letter queue.",
   }),
   row("file.delete.delay.ms", "LONG", "60000", {

@@ -26,6 +26,8 @@ export interface AcknowledgeTurn {
   readonly startOffset: number;
   /** What goes to the dead-letter queue once it is stored. */
   readonly deadLetters: DeadLetters[];
+  /** What is held anew, for `renew` when nothing of the turn was refused. */
+  readonly renewed: { readonly first: number; readonly last: number }[];
 }
 
 /**
@@ -102,12 +104,12 @@ function acknowledgeBatch(
 }
 
 function acknowledgeRun(run: Run, type: number, turn: AcknowledgeTurn): ErrorCode {
-  const { settings, nowMs } = turn.at;
+  const { settings } = turn.at;
   if (run.state !== RecordState.ACQUIRED || run.transition !== null) return ErrorCode.INVALID_RECORD_STATE;
   if (run.memberId !== turn.memberId) return ErrorCode.INVALID_RECORD_STATE;
   if (type === AcknowledgeType.RENEW) {
     if (!settings.isRenewEnabled) return ErrorCode.INVALID_RECORD_STATE;
-    run.lockDeadlineMs = nowMs + settings.recordLockDurationMs;
+    turn.renewed.push({ first: run.first, last: run.last });
     return ErrorCode.NONE;
   }
   const state = stateAfter(type, run, turn);
@@ -119,6 +121,20 @@ function acknowledgeRun(run: Run, type: number, turn: AcknowledgeTurn): ErrorCod
   }
   beginTransition(run, state, turn.writeId);
   return ErrorCode.NONE;
+}
+
+/** The member goes on holding what it has asked to. */
+export function renew(inFlight: InFlight, { renewed, at }: AcknowledgeTurn): void {
+  for (const { first, last } of renewed) {
+    for (const batch of inFlight.between(first, last)) {
+      splitAt(batch, [first, last + 1]);
+      for (const run of batch.runs) {
+        if (run.first < first || run.last > last || run.state !== RecordState.ACQUIRED) continue;
+        run.lockDeadlineMs = at.nowMs + at.settings.recordLockDurationMs;
+      }
+      join(batch);
+    }
+  }
 }
 
 function stateAfter(type: number, run: Run, { at: { settings } }: AcknowledgeTurn): RecordState | null {

@@ -1,5 +1,5 @@
 import { ErrorCode } from "#protocol/errors.ts";
-import { type Acknowledgement, acknowledge } from "./acknowledge.ts";
+import { type Acknowledgement, acknowledge, renew } from "./acknowledge.ts";
 import { type AcquireCommand, type AcquiredRange, type Acquisition, acquireInFlight, acquireNew } from "./acquire.ts";
 import { InFlight, isAcquirable, lastOf, NO_MEMBER, type Run, sizeOf } from "./in-flight.ts";
 import { InFlightBudget } from "./in-flight-budget.ts";
@@ -191,13 +191,14 @@ export class SharePartition {
   acknowledge(memberId: string, said: readonly Acknowledgement[], at: ShareMoment): AcknowledgeOutcome {
     const writeId = ++this.lastWriteId;
     const deadLetters: DeadLetters[] = [];
-    const turn = { memberId, at, writeId, startOffset: this.start, deadLetters };
+    const turn = { memberId, at, writeId, startOffset: this.start, deadLetters, renewed: [] };
     for (const one of said) {
       const errorCode = acknowledge(this.inFlight, one, turn);
       if (errorCode === ErrorCode.NONE) continue;
       this.undo(writeId, at);
       return { errorCode, write: null };
     }
+    renew(this.inFlight, turn);
     return { errorCode: ErrorCode.NONE, write: this.writeOf(writeId, deadLetters) };
   }
 
@@ -232,6 +233,8 @@ export class SharePartition {
     this.deadLetters.delete(writeId);
     if (!isStored) {
       this.undo(writeId, at);
+      // What had come too often is archived all the same.
+      this.shrink(() => this.moveStart());
       // What ran out of time is on its way to the queue all the same.
       return { mayWake: true, deadLetters: deadLetters.filter(({ first }) => this.isArchiving(first)) };
     }

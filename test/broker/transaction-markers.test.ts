@@ -18,6 +18,40 @@ async function open(): Promise<{ cluster: CoreCluster; here: number; partition: 
 
 const apiKeyOf = (frame: Uint8Array): number => new DataView(frame.buffer, frame.byteOffset).getInt16(0);
 
+describe("a coordinator whose broker may sleep", () => {
+  it("says when it wants to be woken, and goes on with what it finds then", async () => {
+    const { cluster, here, partition } = await open();
+    const producer = new Producer(cluster, "id");
+    await producer.init({ timeoutMs: 5_000 });
+    await producer.send("t", "a", partition);
+    const dueMs = cluster.time.nowMs() + 5_001;
+    expect(cluster.dues).toContain(dueMs);
+    cluster.dues.length = 0;
+    const awake = await cluster.crash(here);
+    await awake.wakeUp();
+    expect(cluster.dues.at(-1)).toBe(dueMs);
+    await cluster.time.advance(5_001);
+    producer.reconnect();
+    await producer.settled();
+    expect(await producer.state()).toBe("CompleteAbort");
+    await awake.wakeUp();
+    expect(cluster.dues.at(-1)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("wants to be woken at once for markers that can't be written", async () => {
+    const { cluster, here, partition } = await open();
+    const producer = new Producer(cluster, "id");
+    await producer.init();
+    await producer.send("t", "a", partition);
+    const exchange = cluster.exchange;
+    cluster.exchange = (brokerId, frame) =>
+      apiKeyOf(frame) === ApiKey.WriteTxnMarkers ? Promise.reject(new Error("lost")) : exchange(brokerId, frame);
+    await producer.end(true);
+    await cluster.broker(here).wakeUp();
+    expect(cluster.dues.at(-1)).toBe(cluster.time.nowMs());
+  });
+});
+
 describe("markers for partitions of other brokers", () => {
   it("are sent again until they are written, whether the request or the answer is lost", async () => {
     const { cluster, partition } = await open();

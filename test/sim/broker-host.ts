@@ -9,6 +9,7 @@ import type { Compression } from "#records/compression.ts";
 import { type Caller, type ControllerHost, RpcError } from "./controller-host.ts";
 import { LogTables, SimLogStore, StorageError } from "./disk.ts";
 import type { ServerEnd, Wire } from "./network.ts";
+import type { SimObjectStore } from "./object-store.ts";
 import type { PeerNetwork } from "./peer-network.ts";
 import { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -28,6 +29,7 @@ export interface HostOptions {
   readonly scheduler: Scheduler;
   readonly controller: ControllerHost;
   readonly peers: PeerNetwork;
+  readonly objects: SimObjectStore;
   readonly compression: Compression;
   onBug(error: unknown): void;
 }
@@ -149,7 +151,7 @@ class Instance implements Caller {
   }
 
   async #open(): Promise<boolean> {
-    const { scheduler, controller, peers, compression, onBug } = this.#host.options;
+    const { scheduler, controller, peers, objects, compression, onBug } = this.#host.options;
     try {
       this.#broker = await Broker.open({
         brokerId: this.brokerId,
@@ -159,11 +161,13 @@ class Instance implements Caller {
         timers: {
           set: (callback, delayMs) =>
             scheduler.at(delayMs, "", () => {
-              if (this.isAlive) callback();
+              if (this.isAlive) this.#attempt(callback);
             }),
         },
         controller: controller.rpc(this),
         peers: peers.transport(this),
+        objectStore: objects.of(this),
+        onUncleanable: onBug,
         logStore: this.#store,
         compression,
         onFatal: (error) => {
@@ -298,6 +302,14 @@ class Instance implements Caller {
       this.#judge(error);
     }
     if (this.isAlive) wire.serverClose();
+  }
+
+  #attempt(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#judge(error);
+    }
   }
 
   /** What the world did to the broker is no bug of it, nor is what an instance does that may do nothing any more. */

@@ -57,6 +57,9 @@ export type Fault =
   | { readonly kind: "controller-crash"; readonly atMs: number; readonly downMs: number }
   /** Calls between the broker and the controller fail, in both directions. */
   | { readonly kind: "controller-cut"; readonly atMs: number; readonly broker: number; readonly forMs: number }
+  /** The object store fails whatever it is asked, though it carries some of it out. */
+  | { readonly kind: "objects-down"; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: "objects-slow"; readonly atMs: number; readonly forMs: number; readonly byMs: number }
   /** Calls between the broker and all others fail, in both directions. */
   | { readonly kind: "peer-cut"; readonly atMs: number; readonly broker: number; readonly forMs: number }
   | { readonly kind: "controller-slow"; readonly atMs: number; readonly forMs: number; readonly byMs: number }

@@ -31,6 +31,7 @@ export function generate(seed: number, untilMs?: number): Workload {
   const topics: TopicSpec[] = Array.from({ length: random.between(1, 3) }, (_, i) => ({
     name: `t${i}`,
     partitions: random.between(1, 3),
+    ...(random.chance(0.3) ? { configs: makeSegments(random) } : {}),
   }));
   const hasDoomed = random.chance(0.3);
   if (hasDoomed) topics.push({ name: DOOMED, partitions: 2 });
@@ -51,6 +52,14 @@ export function generate(seed: number, untilMs?: number): Workload {
   const clients = [...producers, ...readers].map(({ name }) => name).concat(lives);
   const faults = random.chance(0.1) ? [] : makeFaults(random, { duration, brokers, clients });
   return { seed, untilMs: duration, brokers, topics, producers, readers, members, watchers, copiers, admin, faults };
+}
+
+/** Short segments, most of them in the object store, some of which leave the disk. Nothing expires. */
+function makeSegments(random: Prng): Readonly<Record<string, string>> {
+  const configs = { "segment.ms": `${random.pick([300, 1_500])}`, "retention.ms": "-1" };
+  if (random.chance(0.2)) return configs;
+  const localMs = `${random.pick([1, 1_000, 5_000])}`;
+  return { ...configs, "remote.storage.enable": "true", "local.retention.ms": localMs };
 }
 
 function makeProducers(random: Prng, names: readonly string[], hasDoomed: boolean): ProducerSpec[] {
@@ -242,7 +251,9 @@ function makeFault(random: Prng, atMs: number, targets: Targets, hasDoubleStarts
   if (dice < 82) return { kind: "slow-link", atMs, client, broker, forMs, byMs };
   if (dice < 87) return { kind: "controller-crash", atMs, downMs: random.pick([0, 200, 2_000]) };
   if (dice < 91) return { kind: "controller-cut", atMs, broker, forMs };
-  if (dice < 93) return { kind: "controller-slow", atMs, forMs, byMs };
-  if (dice < 95) return { kind: "peer-cut", atMs, broker, forMs };
+  if (dice < 92) return { kind: "controller-slow", atMs, forMs, byMs };
+  if (dice < 94) return { kind: "peer-cut", atMs, broker, forMs };
+  if (dice < 95) return { kind: "objects-down", atMs, forMs };
+  if (dice < 96) return { kind: "objects-slow", atMs, forMs, byMs: byMs * 4 };
   return { kind: "client-hang", atMs, client, forMs: Math.min(forMs * 2, 15_000) };
 }

@@ -8,6 +8,7 @@ import { Member } from "./clients/member.ts";
 import { Producer } from "./clients/producer.ts";
 import { Reader } from "./clients/reader.ts";
 import { CopierCrew } from "./copier-crew.ts";
+import { StorageError } from "./disk.ts";
 import { Simulation } from "./simulation.ts";
 import type { MemberSpec, Workload } from "./workload.ts";
 
@@ -35,7 +36,10 @@ export interface RunResult {
 /** Runs a workload from its first to its last moment and holds its history against the promises. */
 export async function run(workload: Workload, keepsTrace = false): Promise<RunResult> {
   const running = new Run(workload, keepsTrace);
-  const onUnhandled = (error: unknown) => running.bug(error);
+  // An old instance that is refused its storage may complain of it to nobody.
+  const onUnhandled = (error: unknown) => {
+    if (!(error instanceof StorageError)) running.bug(error);
+  };
   process.on("unhandledRejection", onUnhandled);
   try {
     const stuck = await running.play();
@@ -70,7 +74,7 @@ class Run {
     const simulation = this.#simulation;
     const admin = new Admin(simulation.process("admin"), simulation);
     const isSetUp = await this.#until(SETUP_MS, async () => {
-      for (const { name, partitions } of this.#workload.topics) await admin.createUntilThere(name, partitions);
+      for (const topic of this.#workload.topics) await admin.createUntilThere(topic);
     });
     if (!isSetUp) return "the topics were never there";
     this.#beganMs = simulation.scheduler.nowMs;

@@ -5,6 +5,7 @@ import { compression } from "./clients/values.ts";
 import { ControllerHost } from "./controller-host.ts";
 import type { Fault } from "./faults.ts";
 import { Network } from "./network.ts";
+import { SimObjectStore } from "./object-store.ts";
 import { PeerNetwork } from "./peer-network.ts";
 import { Prng } from "./prng.ts";
 import { Process } from "./process.ts";
@@ -16,6 +17,8 @@ const STATIC_CONFIGS: ConfigValues = {
   "offsets.topic.num.partitions": "4",
   "transaction.state.log.num.partitions": "4",
   "group.min.session.timeout.ms": "1000",
+  "remote.log.storage.system.enable": "true",
+  "log.retention.check.interval.ms": "1000",
 };
 
 /** A cluster of real cores in a simulated world: time, network, disks, clocks and other misfortunes come from one seed. */
@@ -26,6 +29,7 @@ export class Simulation {
   readonly network: Network;
   readonly controller: ControllerHost;
   readonly peers: PeerNetwork;
+  readonly objects: SimObjectStore;
   readonly hosts = new Map<number, BrokerHost>();
   readonly brokerIds: readonly number[];
   readonly history: HistoryEvent[] = [];
@@ -50,6 +54,7 @@ export class Simulation {
       onBug,
     });
     this.peers = new PeerNetwork(this.scheduler, seed);
+    this.objects = new SimObjectStore(this.scheduler, seed);
     for (const id of this.brokerIds) {
       const host = new BrokerHost({
         id,
@@ -57,6 +62,7 @@ export class Simulation {
         scheduler: this.scheduler,
         controller: this.controller,
         peers: this.peers,
+        objects: this.objects,
         compression,
         onBug,
       });
@@ -91,6 +97,7 @@ export class Simulation {
     this.network.heal();
     this.controller.heal();
     this.peers.heal();
+    this.objects.heal();
     for (const host of this.hosts.values()) host.heal();
     for (const wire of [...this.network.wires]) wire.break();
   }
@@ -123,6 +130,10 @@ export class Simulation {
         return this.controller.crash(fault.downMs);
       case "controller-cut":
         return this.controller.cut(fault.broker, fault.forMs);
+      case "objects-down":
+        return this.objects.takeDown(fault.forMs);
+      case "objects-slow":
+        return this.objects.slowDown(fault.forMs, fault.byMs);
       case "peer-cut":
         return this.peers.cut(fault.broker, fault.forMs);
       case "controller-slow":

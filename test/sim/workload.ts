@@ -19,6 +19,8 @@ export interface Workload {
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
+  /** Topic configs; none are the defaults. */
+  readonly configs?: Readonly<Record<string, string>>;
 }
 
 export interface ProducerSpec {

@@ -29,6 +29,9 @@ const MAX_CONNECTIONS = 2_000;
 /** Commits that failed in this process: it outlives an object that is reset, and the disk may still be full for the next one. */
 const failures = new CommitFailures();
 
+/** When the broker's object was last started in this process. */
+let lastStartMs = Number.NEGATIVE_INFINITY;
+
 /** The broker's own timers come first while it is awake. */
 const ALARM_SLACK_MS = 60_000;
 
@@ -70,6 +73,7 @@ export class BrokerObject extends DurableObject<Env> {
         },
       });
       this.#alarmMs = (await context.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+      this.#wakeSoon(context.storage);
     });
   }
 
@@ -103,6 +107,18 @@ export class BrokerObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#alarmMs = Number.POSITIVE_INFINITY;
     await this.#broker.wakeUp();
+    // Nothing is due any more: an alarm that this start has set for itself goes.
+    if (this.#alarmMs === Number.POSITIVE_INFINITY) await this.ctx.storage.deleteAlarm();
+  }
+
+  /**
+   * What a start finds in its logs it looks at in half a minute, if it isn't put to sleep before; then the alarm wakes it. An object that comes
+   * back again and again has set it already, or can't write it because the disk is full.
+   */
+  #wakeSoon(storage: DurableObjectStorage): void {
+    const nowMs = Date.now();
+    if (nowMs - lastStartMs > ALARM_SLACK_MS) this.#wakeAt(storage, nowMs);
+    lastStartMs = nowMs;
   }
 
   /** An alarm is a row that is written: one that comes earlier, or a little later, stays. What is due is said again after it. */

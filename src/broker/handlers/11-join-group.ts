@@ -1,6 +1,7 @@
 // JoinGroup (11), versions 0-9. A member joins a classic group and is answered when the generation begins that it is part of.
 // Version 4+ gives a new dynamic member its id first (MEMBER_ID_REQUIRED), 5+ knows static members, 9+ can tell a returning static leader
 // to leave the assignment as it is.
+// A member may join a consumer group, too (KIP-848's online migration): it is answered at once, and an empty group changes its protocol.
 // Departures from Kafka: a join that is refused creates no group; a second join of one member answers the first one (REBALANCE_IN_PROGRESS);
 // limits on names, protocols and metadata (INVALID_REQUEST), on members, on ids that were given out and on what the members of all groups
 // hold together (GROUP_MAX_SIZE_REACHED), and on groups (POLICY_VIOLATION);

@@ -1,5 +1,5 @@
 // LeaveGroup (13), versions 0-5. One member leaves (0-2), or several do, by member id or by group instance id alone (3+); the reason that
-// version 5 carries is for the log of a broker only. Departures from Kafka: none known.
+// version 5 carries is for the log of a broker only. Members of consumer groups are removed by it as well. Departures from Kafka: none known.
 
 import { ErrorCode } from "#protocol/errors.ts";
 import { LeaveGroupRequest, LeaveGroupResponse } from "#protocol/messages/13-leave-group.ts";

@@ -39,7 +39,7 @@ export class Compactor {
   private readonly options: CompactorOptions;
   private hash: KeyHash | null = null;
   private readonly uncleanable = new WeakSet<CleanableLog>();
-  private timer: TimerHandle | null = null;
+  private timer: { readonly handle: TimerHandle; readonly atMs: number } | null = null;
   private isRunning = false;
   private wokenMeanwhile = false;
   private isClosed = false;
@@ -58,16 +58,19 @@ export class Compactor {
   /** No step begins any more. */
   close(): void {
     this.isClosed = true;
-    this.timer?.cancel();
+    this.timer?.handle.cancel();
     this.timer = null;
   }
 
   private arm(delayMs: number): void {
-    if (this.timer !== null || this.isClosed) return;
-    this.timer = this.options.timers.set(() => {
+    const atMs = this.options.clock.nowMs() + delayMs;
+    if (this.isClosed || (this.timer !== null && this.timer.atMs <= atMs)) return;
+    this.timer?.handle.cancel();
+    const handle = this.options.timers.set(() => {
       this.timer = null;
       void this.run();
     }, delayMs);
+    this.timer = { handle, atMs };
   }
 
   /** Rounds, until no partition is due. */

@@ -80,9 +80,26 @@ describe("the compactor", () => {
     await time.advance(9_999_999);
     expect(keys(log)).toEqual(["a", "a", "z"]);
     expect(time.pending).toBe(1);
+    // Woken, it looks earlier; there is nothing yet.
+    compactor.wake();
+    expect(time.pending).toBe(1);
     await time.advance(2);
     expect(keys(log)).toEqual(["a", "z"]);
     expect(time.pending).toBe(0);
+  });
+
+  it("looks earlier than age asks for when it is woken", async () => {
+    const log = dirtyLog();
+    const { time, compactor } = setUp([log], { ...CONFIG, maxCompactionLagMs: 10_000_000 });
+    log.firstDirtyOffset = 1;
+    await time.advance(NOW_MS - time.nowMs());
+    compactor.wake();
+    await time.advance(BACKOFF_MS);
+    expect([keys(log).length, time.pending]).toEqual([3, 1]);
+    log.firstDirtyOffset = 0;
+    compactor.wake();
+    await time.advance(BACKOFF_MS);
+    expect(keys(log).length).toBe(2);
   });
 
   it("takes the dirtiest partition first", async () => {

@@ -4,7 +4,7 @@ import { DeleteTopicsRequest, DeleteTopicsResponse } from "#protocol/messages/20
 import { DeleteRecordsRequest, DeleteRecordsResponse } from "#protocol/messages/21-delete-records.ts";
 import { CreatePartitionsRequest, CreatePartitionsResponse } from "#protocol/messages/37-create-partitions.ts";
 import type { DeleteRecordsEvent, Pending } from "../../checker/history.ts";
-import type { AdminAction } from "../workload.ts";
+import type { AdminAction, TopicSpec } from "../workload.ts";
 import { SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
 import { listOffset, type Position } from "./fetcher.ts";
@@ -25,9 +25,9 @@ type Outcome = "acknowledged" | "refused" | "unknown";
 /** Creates, grows and deletes topics, and deletes records. */
 export class Admin extends SimClient {
   /** One try after the other until the topic is there. */
-  async createUntilThere(name: string, partitions: number): Promise<void> {
+  async createUntilThere({ name, partitions, configs = {} }: TopicSpec): Promise<void> {
     for (let failures = 0; ; failures++) {
-      const isThere = await this.#create(name, partitions);
+      const isThere = await this.#create(name, partitions, configs);
       if (isThere) await this.refresh([name]);
       const topic = this.topics.get(name);
       if (isThere && topic !== undefined) {
@@ -46,7 +46,7 @@ export class Admin extends SimClient {
       await this.refresh([action.topic]);
       switch (action.action) {
         case "create":
-          return await this.createUntilThere(action.topic, action.partitions);
+          return await this.createUntilThere({ name: action.topic, partitions: action.partitions });
         case "delete":
           return await this.#delete(action.topic);
         case "grow":
@@ -63,10 +63,11 @@ export class Admin extends SimClient {
     return this.connection(this.process.random.pick(this.world.brokerIds));
   }
 
-  async #create(name: string, numPartitions: number): Promise<boolean> {
+  async #create(name: string, numPartitions: number, configs: Readonly<Record<string, string>>): Promise<boolean> {
     try {
       const connection = await this.#any();
-      const topics = [{ name, numPartitions, replicationFactor: -1 }];
+      const pairs = Object.entries(configs).map(([config, value]) => ({ name: config, value }));
+      const topics = [{ name, numPartitions, replicationFactor: -1, configs: pairs }];
       const answer = await connection.call(CREATE, CREATE_VERSION, { topics, timeoutMs: TIMEOUT_MS });
       const { errorCode } = answer.topics[0];
       return errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS;

@@ -1,10 +1,5 @@
-import type { Rewrite } from "./rewrite.ts";
-
-/** A bug sown into the core, and within how many seeds the simulation finds it. */
-export interface Mutant extends Rewrite {
-  readonly name: string;
-  readonly seeds: number;
-}
+import type { Mutant } from "./mutant.ts";
+import { TRANSACTION_MUTANTS } from "./transactions.ts";
 
 const GROUP_COMMIT = "src/log/group-commit.ts";
 const PARTITION_LOG = "src/log/partition-log.ts";
@@ -250,4 +245,5 @@ export const MUTANTS: readonly Mutant[] = [
     to: "",
     seeds: 200,
   },
+  ...TRANSACTION_MUTANTS,
 ];

@@ -17,6 +17,11 @@ const SMALL: readonly (readonly [file: string, name: string, was: string, value:
   ["src/log/limits.ts", "SNAPSHOT_EVERY_BATCHES", "4096", "24"],
   ["src/log/limits.ts", "DELETION_SLICE_ROWS", "32", "2"],
   ["src/log/limits.ts", "MAX_STAGED_BYTES", "32 << 20", "64 << 10"],
+  ["src/log/tiering/limits.ts", "PIECE_BYTES", "1 << 20", "1 << 12"],
+  ["src/log/tiering/limits.ts", "PIECES_MAX_BYTES", "16 << 20", "3 << 12"],
+  ["src/log/tiering/limits.ts", "INDEXES_MAX_BYTES", "8 << 20", "1 << 12"],
+  ["src/log/tiering/limits.ts", "TIERED_READ_MAX_BYTES", "4 << 20", "2 << 12"],
+  ["src/log/tiering/limits.ts", "MAX_TIERED_READS", "4", "2"],
   ["src/coordinator/limits.ts", "REWRITE_MIN_RECORDS", "50_000", "40"],
   ["src/cluster/limits.ts", "PRODUCER_ID_BLOCK_SIZE", "1_000", "2"],
   ["src/broker/connection.ts", "MAX_REQUESTS_IN_FLIGHT", "128", "4"],
@@ -24,6 +29,11 @@ const SMALL: readonly (readonly [file: string, name: string, was: string, value:
 ];
 
 const HIDDEN: readonly Rewrite[] = [
+  {
+    file: "src/log/maintenance.ts",
+    from: "const INITIAL_DELAY_MS = 30_000;",
+    to: "const INITIAL_DELAY_MS = 500;",
+  },
   { file: "src/log/recovery.ts", from: "const REPLAY_SLICE_ROWS = 64;", to: "const REPLAY_SLICE_ROWS = 3;" },
   {
     file: "src/broker/coordinator-environment.ts",

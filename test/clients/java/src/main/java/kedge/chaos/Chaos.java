@@ -112,7 +112,10 @@ public final class Chaos {
 
   /** Reads the whole topic from its start to the end that the broker names, and asks what the groups have committed. */
   private static void readAll(Job job, History history) throws Exception {
-    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(job.consumerConfig("java-reader"));
+    Map<String, Object> config = job.consumerConfig("java-reader");
+    // Nothing fails any more, but the machine may be slow.
+    config.put("default.api.timeout.ms", 60_000);
+    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(config);
         Admin admin = Admin.create(job.config("java-reader"))) {
       long invokedMs = System.currentTimeMillis();
       Map<TopicPartition, Long> ends = askOffsets(job, history, consumer);

@@ -1,0 +1,102 @@
+import {
+  type DeleteOutcome,
+  type GetOutcome,
+  type ListOutcome,
+  MAX_DELETED_KEYS,
+  type ObjectStore,
+  type PutOutcome,
+  type Unavailable,
+} from "#ports/object-store.ts";
+import type { Caller } from "./controller-host.ts";
+import { Prng } from "./prng.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+const FAILED: Unavailable = { kind: "unavailable", reason: "the object store failed" };
+const FAILED_SHARE = 0.02;
+/** Of what is called failed so much was carried out all the same, wholly or in part. */
+const CARRIED_OUT_SHARE = 0.5;
+
+/** The bucket of the cluster: far away, slow at times, out of reach at others, and never wrong about what it has confirmed. */
+export class SimObjectStore {
+  readonly #objects = new Map<string, Uint8Array>();
+  readonly #scheduler: Scheduler;
+  readonly #seed: number;
+  #downUntilMs = 0;
+  #slowUntilMs = 0;
+  #slowByMs = 0;
+  #callers = 0;
+
+  constructor(scheduler: Scheduler, seed: number) {
+    this.#scheduler = scheduler;
+    this.#seed = seed;
+  }
+
+  takeDown(forMs: number): void {
+    this.#downUntilMs = this.#scheduler.nowMs + forMs;
+  }
+
+  slowDown(forMs: number, byMs: number): void {
+    this.#slowUntilMs = this.#scheduler.nowMs + forMs;
+    this.#slowByMs = byMs;
+  }
+
+  heal(): void {
+    this.#downUntilMs = 0;
+    this.#slowUntilMs = 0;
+  }
+
+  /** The store as one instance of a broker reaches it; what it has sent arrives also when the instance has ended meanwhile. */
+  of(caller: Caller): ObjectStore {
+    const random = Prng.named(this.#seed, `objects ${caller.brokerId} ${this.#callers++}`);
+    const call = <T>(what: string, carryOut: (isWhole: boolean) => T): Promise<T | Unavailable> =>
+      this.#call(caller, random, { what, carryOut });
+    return {
+      settleMs: 0,
+      put: async (key, chunks): Promise<PutOutcome> => {
+        const parts: Uint8Array[] = [];
+        for await (const chunk of chunks) parts.push(chunk.slice());
+        return call(`put ${key}`, () => {
+          this.#objects.set(key, Uint8Array.from(Buffer.concat(parts)));
+          return { kind: "stored" };
+        });
+      },
+      getRange: (key, from, length): Promise<GetOutcome> =>
+        call(`get ${key}`, () => {
+          const object = this.#objects.get(key);
+          if (object === undefined || object.length < from + length) return { kind: "missing" };
+          return { kind: "found", bytes: object.slice(from, from + length) };
+        }),
+      delete: (keys): Promise<DeleteOutcome> => {
+        if (keys.length > MAX_DELETED_KEYS) throw new Error(`${keys.length} keys are too many`);
+        return call("delete", (isWhole) => {
+          for (const key of isWhole ? keys : keys.slice(keys.length / 2)) this.#objects.delete(key);
+          return { kind: "deleted" };
+        });
+      },
+      list: (prefix): Promise<ListOutcome> =>
+        call("list", () => ({
+          kind: "listed",
+          keys: [...this.#objects.keys()].filter((key) => key.startsWith(prefix)),
+        })),
+    };
+  }
+
+  #call<T>(
+    caller: Caller,
+    random: Prng,
+    { what, carryOut }: { readonly what: string; readonly carryOut: (isWhole: boolean) => T },
+  ): Promise<T | Unavailable> {
+    const { nowMs } = this.#scheduler;
+    const slowMs = nowMs < this.#slowUntilMs ? random.exponential(this.#slowByMs) : 0;
+    return new Promise((resolve) => {
+      this.#scheduler.at(5 + random.exponential(15) + slowMs, `objects ${caller.brokerId} ${what}`, () => {
+        const isDown = this.#scheduler.nowMs < this.#downUntilMs;
+        const fails = isDown || random.chance(FAILED_SHARE);
+        const outcome = !fails || random.chance(CARRIED_OUT_SHARE) ? carryOut(!fails || random.chance(0.5)) : FAILED;
+        this.#scheduler.at(2 + random.exponential(5), "", () => {
+          if (caller.isAlive) resolve(fails ? FAILED : outcome);
+        });
+      });
+    });
+  }
+}

@@ -25,7 +25,9 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: writeWorkerdTestsConfig() },
             // What `npm start` gives the Worker in the place of a bucket.
-            miniflare: { serviceBindings: { SEGMENTS_FOLDER: { disk: { path: makeSegmentsFolder(), writable: true } } } },
+            miniflare: {
+              serviceBindings: { SEGMENTS_FOLDER: { disk: { path: makeSegmentsFolder(), writable: true } } },
+            },
           }),
         ],
         test: {

@@ -1,13 +1,14 @@
 import type { PartitionImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { AcquiredRange } from "#share/acquire.ts";
+import type { ShareSettings } from "#share/limits.ts";
 import type { AcquireMode } from "#share/record-state.ts";
 import type { SessionMember, SharePartitionName } from "#share/sessions.ts";
 import type { Broker } from "./broker.ts";
 import type { Peer } from "./handler.ts";
 import type { LoadedSharePartition } from "./share-partitions.ts";
-import { readAndAcquire, upperBound } from "./share-read.ts";
-import type { ShareGroupSettings } from "./share-settings.ts";
+import { readAndAcquire, type ShareReadLimits, upperBound } from "./share-read.ts";
+import { readTieredShared, type SharePrereads } from "./share-tiered-reads.ts";
 
 export interface ShareFetchCommand extends SessionMember {
   readonly deadlineMs: number;
@@ -93,29 +94,48 @@ function isEnough(broker: Broker, shared: readonly LoadedSharePartition[], comma
   return sizeInBytes > 0 && sizeInBytes >= Math.min(command.minBytes, command.maxBytes);
 }
 
-function canAcquire({ partition, led }: LoadedSharePartition, settings: ShareGroupSettings): boolean {
+function canAcquire({ partition, led }: LoadedSharePartition, settings: ShareSettings): boolean {
   partition.logStartMoved(led.log.logStartOffset);
   return partition.canAcquire(settings);
 }
 
-function acquireAll(
+async function acquireAll(
   broker: Broker,
   opened: readonly Opened[],
   command: ShareFetchCommand,
+): Promise<readonly SharePartitionFetch[]> {
+  const { isReadCommitted, ...settings } = broker.shares.settings(command.groupId);
+  const wanted = loadedOf(opened).filter((one) => canAcquire(one, settings));
+  const limits = { maxBytes: Math.floor(command.maxBytes / Math.max(1, wanted.length)), isReadCommitted };
+  const reading = readTieredShared(broker, wanted, { ...limits, minOneMessage: true });
+  if (!(reading instanceof Promise)) return acquireNow(broker, opened, command, { limits, prereads: reading });
+  return acquireNow(broker, opened, command, { limits, prereads: await reading });
+}
+
+interface HowToRead {
+  readonly limits: Omit<ShareReadLimits, "minOneMessage">;
+  readonly prereads: SharePrereads;
+}
+
+function acquireNow(
+  broker: Broker,
+  opened: readonly Opened[],
+  { groupId, maxRecords, memberId, mode, batchSize }: ShareFetchCommand,
+  { limits, prereads }: HowToRead,
 ): readonly SharePartitionFetch[] {
-  const settings = broker.shares.settings(command.groupId);
-  const { memberId, mode, batchSize } = command;
-  const acquirable = new Set(loadedOf(opened).filter((one) => canAcquire(one, settings)));
-  const maxBytes = Math.floor(command.maxBytes / Math.max(1, acquirable.size));
-  let leftRecords = command.maxRecords;
+  const { shares } = broker;
+  const settings = shares.settings(groupId);
+  let leftRecords = maxRecords;
   let isEmpty = true;
   return opened.map(({ target, partition, shared }) => {
     const nothing = { target, partition, errorCode: ErrorCode.NONE, ranges: [], chunks: [], sizeInBytes: 0 };
     if (typeof shared === "number") return { ...nothing, errorCode: shared };
-    if (!acquirable.has(shared) || leftRecords <= 0) return nothing;
-    const limits = { maxBytes, minOneMessage: isEmpty, isReadCommitted: settings.isReadCommitted };
+    const isThere = shares.partitions.isCurrent(shared) && canAcquire(shared, settings);
+    if (!isThere || leftRecords <= 0) return nothing;
+    const preread = prereads.get(shared);
+    if (preread?.read.kind === "failed") return { ...nothing, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
     const acquire = { memberId, mode, batchSize, maxRecords: leftRecords };
-    const read = readAndAcquire(broker.shares.partitions, shared, acquire, limits);
+    const read = readAndAcquire(shares.partitions, shared, acquire, { ...limits, minOneMessage: isEmpty, preread });
     leftRecords -= read.count;
     if (read.count > 0) isEmpty = false;
     return { ...nothing, ranges: read.ranges, chunks: read.chunks, sizeInBytes: read.sizeInBytes };

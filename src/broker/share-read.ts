@@ -4,12 +4,13 @@ import { readMarker } from "#records/control-record.ts";
 import { abortedRanges, without } from "#share/aborted.ts";
 import type { AcquireCommand, AcquiredRange } from "#share/acquire.ts";
 import type { LoadedSharePartition, SharePartitions } from "./share-partitions.ts";
+import type { SharePreread } from "./share-tiered-reads.ts";
 
 /** Batches that one fetch of a share partition looks at; the next one goes on behind them. */
 const MAX_BATCHES_READ = 10_000;
 
 /** What one fetch reads of a share partition at most, whatever its limit: it acquires some hundred records of it. */
-const MAX_READ_BYTES = 1024 * 1024;
+export const MAX_READ_BYTES = 1024 * 1024;
 
 /** How a share partition is read. */
 export interface ShareReadLimits {
@@ -45,18 +46,14 @@ export function readAndAcquire(
   partitions: SharePartitions,
   loaded: LoadedSharePartition,
   command: Omit<AcquireCommand, "fetchOffset" | "batches">,
-  limits: ShareReadLimits,
+  limits: ShareReadLimits & { readonly preread: SharePreread | undefined },
 ): ShareRead {
-  const { partition, led } = loaded;
+  const { partition } = loaded;
   const fetchOffset = partition.nextFetchOffset();
   const bound = upperBound(loaded, limits.isReadCommitted);
   if (fetchOffset >= bound) return NOTHING;
-  const read = led.log.read(fetchOffset, {
-    maxBytes: Math.min(limits.maxBytes, MAX_READ_BYTES),
-    upperBound: bound,
-    minOneMessage: limits.minOneMessage,
-  });
-  if (read.kind === "refused") return NOTHING;
+  const read = readFrom(loaded, fetchOffset, bound, limits);
+  if (read === null) return NOTHING;
   const batches = placed(read);
   const moment = partitions.momentOf(loaded.key.groupId);
   const acquired = partition.acquire({ ...command, fetchOffset, batches }, moment);
@@ -70,6 +67,24 @@ export function readAndAcquire(
     chunks,
     sizeInBytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
   };
+}
+
+/** Null where nothing can be read now. */
+function readFrom(
+  { led: { log } }: LoadedSharePartition,
+  fetchOffset: number,
+  bound: number,
+  { preread, maxBytes, minOneMessage }: ShareReadLimits & { readonly preread: SharePreread | undefined },
+): ReadBatches | null {
+  let from = fetchOffset;
+  // What was read meanwhile for another member is another one's turn.
+  if (preread?.fetchOffset === fetchOffset && preread.read.kind === "read") {
+    if (preread.read.sizeInBytes > 0) return preread.read;
+    from = preread.read.nextOffset;
+  }
+  const limits = { maxBytes: Math.min(maxBytes, MAX_READ_BYTES), upperBound: bound, minOneMessage };
+  const read = log.read(from, limits);
+  return read.kind === "refused" ? null : read;
 }
 
 function placed({ chunks }: ReadBatches): PlacedBatch[] {

@@ -8,7 +8,15 @@ export interface Flags {
   readonly advertisedHost: string;
   /** Undefined stands for a temporary directory that is removed at the end. */
   readonly dataDir: string | undefined;
+  /** Where sealed segments go in place of a folder of the data directory. */
+  readonly s3: S3Location | undefined;
   readonly help: boolean;
+}
+
+/** An S3-compatible store, and a bucket in it. */
+export interface S3Location {
+  readonly endpoint: string;
+  readonly bucket: string;
 }
 
 /** The user's mistake, told in one line without a stack. */
@@ -22,6 +30,8 @@ export const HELP = `Usage: npm start -- [flags]
   --advertised-host HOST  the address that clients are told to connect to (default: the one listened on)
   --data DIR              where everything is stored (default .kedge)
   --ephemeral             store in a temporary directory that is removed at the end
+  --s3 URL                keep sealed segments in an S3-compatible store: https://HOST[:PORT]/BUCKET, with its keys in the
+                          environment (KEDGE_S3_ACCESS_KEY_ID, KEDGE_S3_SECRET_ACCESS_KEY, if need be KEDGE_S3_REGION)
   --help                  this text
 `;
 
@@ -42,6 +52,7 @@ export function parseFlags(args: readonly string[]): Flags {
       values["advertised-host"] ?? (WILDCARD_HOSTS.has(host) ? "127.0.0.1" : host),
     ),
     dataDir: values.ephemeral ? undefined : named("--data", values.data ?? ".kedge"),
+    s3: values.s3 === undefined ? undefined : s3Location(values.s3),
     help: values.help ?? false,
   };
 }
@@ -58,6 +69,7 @@ function parse(args: readonly string[]) {
         "advertised-host": { type: "string" },
         data: { type: "string" },
         ephemeral: { type: "boolean" },
+        s3: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     }).values;
@@ -76,4 +88,14 @@ function named(flag: string, text: string): string {
   if (text !== "" && !/[\s,@]/.test(text)) return text;
   if (flag === "--data" && text !== "") return text;
   throw new UsageError(`${flag} takes a name, not "${text}"`);
+}
+
+function s3Location(text: string): S3Location {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const [, path, bucket] = /^(.*)\/([^/]+)\/?$/.exec(url?.pathname ?? "") ?? [];
+  const isPlain = url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === "";
+  if (!isPlain || path === undefined || bucket === undefined) {
+    throw new UsageError(`--s3 takes an address with a bucket, such as https://s3.example.org/kedge, not "${text}"`);
+  }
+  return { endpoint: url.origin + path, bucket };
 }

@@ -3,14 +3,16 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { S3Location } from "./flags.ts";
 import { CONFIG_FILE } from "./worker-bundle.ts";
 
 /** What workerd is to serve, and where. */
 export interface RuntimeOptions {
   readonly bundleDir: string;
   readonly objectsDir: string;
-  /** Where sealed segments of the logs go. */
+  /** Where sealed segments of the logs go, unless there is an S3 store. */
   readonly segmentsDir: string;
+  readonly s3: S3Location | undefined;
   readonly kafkaAddress: string;
   readonly httpAddress: string;
   /** The KEDGE_BROKERS variable of the Worker: `id@host:port`, comma separated. */
@@ -65,7 +67,7 @@ export function startRuntime(options: RuntimeOptions): Runtime {
   const child = spawn(command as string, args, {
     // Its own words go straight to where ours go, which outlasts the launcher's Node (supervisor.ts).
     stdio: ["ignore", "inherit", "inherit", "pipe"],
-    env: { ...process.env, KEDGE_BROKERS: options.brokers },
+    env: { ...process.env, KEDGE_BROKERS: options.brokers, ...s3Variables(options.s3) },
     detached: diesWithLauncher,
   });
   const ended = whenEnded(child);
@@ -75,6 +77,10 @@ export function startRuntime(options: RuntimeOptions): Runtime {
     ended,
     kill: (signal) => void child.kill(signal),
   };
+}
+
+function s3Variables(s3: S3Location | undefined): NodeJS.ProcessEnv {
+  return s3 === undefined ? {} : { KEDGE_S3_ENDPOINT: s3.endpoint, KEDGE_S3_BUCKET: s3.bucket };
 }
 
 function whenEnded(child: ChildProcess): Promise<string> {

@@ -3,10 +3,11 @@ import { join, resolve } from "node:path";
 import { makeBrokerDatabase } from "./broker-database.ts";
 import { type DataLock, lockDataDir } from "./data-lock.ts";
 import { makeEphemeralDir } from "./ephemeral.ts";
-import { type Flags, HELP, parseFlags, UsageError } from "./flags.ts";
+import { type Flags, HELP, parseFlags, type S3Location, UsageError } from "./flags.ts";
 import { type Address, answersHealth, answersKafka, findPort, format } from "./probe.ts";
 import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
+import { openSegmentsPlace, s3LocationOf } from "./segments-place.ts";
 import { becomeSupervisor } from "./supervisor.ts";
 import { ensureBundle } from "./worker-bundle.ts";
 
@@ -23,6 +24,12 @@ interface Started {
   readonly runtime: Runtime;
   readonly kafka: Address;
   readonly http: Address;
+}
+
+interface Places {
+  readonly bundleDir: string;
+  readonly dataDir: string;
+  readonly s3: S3Location | undefined;
 }
 
 /** The launcher: from the command line to a serving Kedge, until a signal ends it or a small shell takes its place (supervisor.ts). Exit code 1 says that it could not start or crashed. */
@@ -43,7 +50,8 @@ async function serve(flags: Flags): Promise<void> {
   const dataDir = openDataDir(flags);
   const lock = takeLock(dataDir);
   if (lock.leftBehind) await end(lock.leftBehind);
-  const { runtime, kafka, http } = await startServing(flags, bundleDir, dataDir);
+  const s3 = s3LocationOf(flags.s3, process.env);
+  const { runtime, kafka, http } = await startServing(flags, { bundleDir, dataDir, s3 });
   lock.noteRuntime(runtime.pid);
   const stopping = stopOnSignal(runtime);
 
@@ -54,7 +62,7 @@ async function serve(flags: Flags): Promise<void> {
   }
   const workerd = identify(runtime.pid);
   if (!stopping.requested && workerd) {
-    const announcement = announce(flags, { kafka, http, dataDir });
+    const announcement = announce(flags, { kafka, http, dataDir, s3 });
     const ephemeralDir = flags.dataDir === undefined ? dataDir : undefined;
     becomeSupervisor({ workerd, parentPid: parentToFollow(), lockPath: lock.path, ephemeralDir, announcement });
     console.log(announcement);
@@ -95,7 +103,7 @@ async function end(leftBehind: ProcessIdentity): Promise<void> {
   }
 }
 
-async function startServing(flags: Flags, bundleDir: string, dataDir: string): Promise<Started> {
+async function startServing(flags: Flags, { bundleDir, dataDir, s3 }: Places): Promise<Started> {
   const kafka = {
     host: flags.host,
     port: await freePort("Kafka", "--kafka-port", { host: flags.host, port: flags.kafkaPort }),
@@ -107,12 +115,12 @@ async function startServing(flags: Flags, bundleDir: string, dataDir: string): P
   if (kafka.port === http.port) throw new Error(`Kafka and HTTP can't both use port ${kafka.port}`);
   const objectsDir = join(dataDir, "objects");
   makeBrokerDatabase(objectsDir);
-  const segmentsDir = join(dataDir, "segments");
-  mkdirSync(segmentsDir, { recursive: true });
+  const segmentsDir = openSegmentsPlace(dataDir, s3);
   const runtime = startRuntime({
     bundleDir,
     objectsDir,
     segmentsDir,
+    s3,
     kafkaAddress: format(kafka),
     httpAddress: format(http),
     brokers: `1@${format({ host: flags.advertisedHost, port: kafka.port })}`,
@@ -152,18 +160,22 @@ async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Pro
   return (await Promise.all(failures)).find((failure) => failure !== undefined);
 }
 
-function announce(flags: Flags, at: { kafka: Address; http: Address; dataDir: string }): string {
+function announce(flags: Flags, at: Pick<Started, "kafka" | "http"> & Pick<Places, "dataDir" | "s3">): string {
   const bootstrap = format({ host: flags.advertisedHost, port: at.kafka.port });
   const url = `http://${format({ host: flags.advertisedHost, port: at.http.port })}`;
   return `
   Kafka  ${bootstrap}
   HTTP   ${url}
-  data   ${flags.dataDir === undefined ? `${at.dataDir} (removed at the end)` : at.dataDir}
+  data   ${flags.dataDir === undefined ? `${at.dataDir} (removed at the end)` : at.dataDir}${segmentsLine(at.s3)}
 
   Try:   echo hello | kcat -P -b ${bootstrap} -t greetings && kcat -C -b ${bootstrap} -t greetings -e
          curl ${url}/topics
 
 kedge ready kafka=${bootstrap} http=${url} ms=${Math.round(performance.now())}`;
+}
+
+function segmentsLine(s3: S3Location | undefined): string {
+  return s3 === undefined ? "" : `\n         sealed segments in the bucket ${s3.bucket} of ${s3.endpoint}`;
 }
 
 /** The first signal lets workerd finish what it is at, the second doesn't wait. */

@@ -7,12 +7,32 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { startApacheKafka } from "#bench/peer/apache-kafka.ts";
-import { BUILD, COMMON_SCENARIOS, LANGUAGES, type Language, missingTools } from "#test/clients/languages.ts";
+import {
+  BUILD,
+  COMMON_SCENARIOS,
+  installStreams,
+  LANGUAGES,
+  type Language,
+  missingTools,
+} from "#test/clients/languages.ts";
 import { makeRecords, type WireRecord } from "#test/clients/records.ts";
 import { type TestBroker, testBroker } from "#test/e2e/broker.ts";
 import { KCAT_CODECS, kcatRead, kcatRoundTrip, missingForKcat } from "#test/e2e/kcat.ts";
+import { applicationConfigs, streamsRun } from "#test/streams/run.ts";
+import { wordCountRun } from "#test/streams/word-count.ts";
 
 const CLIENT_TIMEOUT_MS = 300_000;
+/** The broker may be somebody else's: only instances are killed and paused. `npm run streams` kills brokers, too. */
+const STREAMS_RUN = {
+  seed: 1,
+  instanceKills: 2,
+  brokerKills: 0,
+  pauses: 1,
+  instances: 2,
+  gapMs: 9_000,
+  recordsPerS: 150,
+  broker: null,
+};
 const KNOWN_FAILURES = path.join(import.meta.dirname, "../test/clients/known-failures.txt");
 
 const { values: options } = parseArgs({
@@ -66,6 +86,7 @@ async function main(): Promise<void> {
     for (const { language, command } of clients) await runOwn(suite, language, command);
     const kcat = wanted("kcat") && !skip("kcat", missingForKcat());
     if (kcat) await runKcatOwn(suite);
+    await runStreams(suite);
     if (options.only === undefined || options.only.startsWith("reads-")) {
       for (const { language, command } of clients) await runInterop(suite, language, command);
       if (kcat) await runKcatInterop(suite);
@@ -176,17 +197,44 @@ async function runProgram(
 async function runKcatOwn(suite: Suite): Promise<void> {
   for (const codec of KCAT_CODECS) {
     const topic = `${suite.run}-kcat-codec-${codec}`;
-    await measure(suite, `codec-${codec}`, () => kcatRoundTrip(suite.bootstrap, topic, codec));
+    await measure(suite, `codec-${codec}`, "kcat", () => kcatRoundTrip(suite.bootstrap, topic, codec));
   }
 }
 
 async function runKcatInterop(suite: Suite): Promise<void> {
   for (const [topic, scenario] of readable(suite, "kcat", KCAT_CODECS)) {
-    await measure(suite, scenario, () => kcatRead(suite.bootstrap, topic, suite.records));
+    await measure(suite, scenario, "kcat", () => kcatRead(suite.bootstrap, topic, suite.records));
   }
 }
 
-async function measure(suite: Suite, scenario: string, work: () => Promise<void>): Promise<void> {
+/** Kafka Streams is more than a client: an application of its own, which test/streams judges. */
+async function runStreams(suite: Suite): Promise<void> {
+  const java = LANGUAGES.find(({ name }) => name === "java") as Language;
+  const missing = missingTools(java);
+  if (!wanted("streams") || skip("streams", missing.length > 0 ? `${missing.join(", ")} not installed` : null)) return;
+  await measure(suite, "exactly-once", "streams", async () => {
+    const { problems } = await streamsRun({
+      ...STREAMS_RUN,
+      classPath: installStreams(),
+      dir: path.join(BUILD, "streams-run"),
+      bootstrap: suite.bootstrap,
+      prefix: `${suite.run}-streams-`,
+      configs: applicationConfigs("classic"),
+      say: () => {},
+    });
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+  });
+  await measure(suite, "streams-group", "streams", () =>
+    wordCountRun({
+      classPath: installStreams(),
+      dir: path.join(BUILD, "streams-group"),
+      bootstrap: suite.bootstrap,
+      prefix: `${suite.run}-streams-group-`,
+    }),
+  );
+}
+
+async function measure(suite: Suite, scenario: string, client: string, work: () => Promise<void>): Promise<void> {
   if (options.only !== undefined && options.only !== scenario) return;
   const startedAt = performance.now();
   let error: string | undefined;
@@ -194,7 +242,7 @@ async function measure(suite: Suite, scenario: string, work: () => Promise<void>
     error = thrown.message;
   });
   record(suite, {
-    client: "kcat",
+    client,
     scenario,
     ok: error === undefined,
     ms: Math.round(performance.now() - startedAt),

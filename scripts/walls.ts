@@ -40,7 +40,7 @@ export const WALLS: Readonly<Record<string, Room>> = {
   rest: { rooms: [...BELOW_RECORDS, "records", "client"], packages: ["hono"] },
   worker: {
     rooms: [...BELOW_THE_WIRE, "broker", "client", "rest"],
-    packages: ["hono", "cloudflare:*", "node:*"],
+    packages: ["aws4fetch", "hono", "cloudflare:*", "node:*"],
   },
   cli: { rooms: ["ports"], packages: ["node:*"] },
   scripts: { rooms: ["*"], packages: ["*"] },

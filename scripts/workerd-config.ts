@@ -34,8 +34,11 @@ const UNDERSTOOD = [
   "r2_buckets",
 ];
 
-/** Variables whose values come with a start: the brokers and the addresses that they are reached at, and their configs. */
-const START_VARIABLES = ["KEDGE_BROKERS", "KEDGE_CONFIGS"];
+/** Variables whose values come with a start: the brokers and the addresses that they are reached at, their configs, the S3 store. */
+const START_VARIABLES = ["KEDGE_BROKERS", "KEDGE_CONFIGS", "KEDGE_S3_ENDPOINT", "KEDGE_S3_BUCKET", "KEDGE_S3_REGION"];
+
+/** What no file may hold: on the platform `wrangler secret put` sets them, here they come with the start, too. */
+const SECRETS = ["KEDGE_S3_ACCESS_KEY_ID", "KEDGE_S3_SECRET_ACCESS_KEY", "KEDGE_S3_SESSION_TOKEN"];
 
 /** The bucket in whose place `npm start` has a folder of the data directory. */
 const BUCKET = "SEGMENTS";
@@ -69,6 +72,8 @@ export function workerdConfig(wranglerToml: string, modules: readonly string[]):
     ...buckets.map(({ binding }) => `(name = ${quote(`${binding}_FOLDER`)}, service = "segments")`),
     ...objects.map((object) => `(name = ${quote(object.name)}, durableObjectNamespace = ${quote(object.class_name)})`),
     ...Object.entries(wrangler.vars ?? {}).map(([name, value]) => `(name = ${quote(name)}, ${variable(name, value)})`),
+    ...SECRETS.map((name) => `(name = ${quote(name)}, fromEnvironment = ${quote(name)})`),
+    `(name = "S3_NETWORK", service = "s3-network")`,
   ];
   return `# Derived from wrangler.toml. Don't edit: it is written anew for every change of the Worker.
 using Workerd = import "/workerd/workerd.capnp";
@@ -78,6 +83,8 @@ const config :Workerd.Config = (
     (name = "worker", worker = .worker),
     (name = "objects", disk = (writable = true)),
     (name = "segments", disk = (writable = true)),
+    # For the S3 store alone, which may be the machine's own: nothing else of the Worker gets into private networks.
+    (name = "s3-network", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [
     (name = "kafka", tcp = (), service = "worker"),

@@ -17,7 +17,7 @@ import { WorkerdRuntime } from "./workerd.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 /** What each bench runs before it counts, for the engines' compilers. */
-const WARM_SECONDS = 0.15;
+const WARM_SECONDS = 0.25;
 const COMPARE = path.join(ROOT, "bench/compare");
 
 export interface KernelRun {
@@ -27,7 +27,7 @@ export interface KernelRun {
   readonly say: (text: string) => void;
 }
 
-export const FULL_RUN: Omit<KernelRun, "say"> = { rounds: 7, sampleMs: 20, only: [] };
+export const FULL_RUN: Omit<KernelRun, "say"> = { rounds: 15, sampleMs: 12, only: [] };
 
 /** Figures of all kernels everywhere. The target of each is `subject (runtime)`. */
 export async function measureKernels(run: KernelRun): Promise<Measured[]> {

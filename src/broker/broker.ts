@@ -9,6 +9,7 @@ import { ParkedFetches } from "#log/parked-fetches.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { PartitionLogs } from "#log/partition-logs.ts";
 import type { TieredReader } from "#log/tiering/tiered-reader.ts";
+import { UnreadableLogError } from "#log/unreadable.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { ClusterImage, Controller, ControllerRpc, TopicImage } from "#ports/controller.ts";
 import type { LogStore } from "#ports/log-store.ts";
@@ -27,6 +28,7 @@ import { Peers } from "./peers.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { Shares } from "./shares.ts";
 import { StorageCare } from "./storage-care.ts";
+import { StreamsTopics } from "./streams-topics.ts";
 import { TransactionCoordinators } from "./transaction-coordinators.ts";
 import { TransactionVerification } from "./transaction-verification.ts";
 
@@ -54,6 +56,8 @@ export interface BrokerPorts {
   readonly onNextDue?: (dueMs: number) => void;
   /** Compaction met what it can't bear in a log, and leaves it as it is. */
   readonly onUncleanable?: (error: unknown) => void;
+  /** A partition can't be opened and answers KAFKA_STORAGE_ERROR; a sentence for the operator's log. */
+  readonly onUnreadable?: (sentence: string) => void;
   /** A commit failed: memory and disk no longer agree, and the shell must begin again from what is stored. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -73,6 +77,7 @@ export class Broker {
   readonly producerIds: ProducerIds;
   readonly peers: Peers;
   readonly verification: TransactionVerification;
+  readonly streamsTopics: StreamsTopics;
   /** Bytes of answers that no client has read yet. */
   readonly answers = new Gauge();
   readonly #random: Random;
@@ -106,6 +111,7 @@ export class Broker {
       onFailed: ports.onFatal,
       tier: ports.objectStore === undefined ? undefined : { objects: ports.objectStore, timers: ports.timers },
       spaceLimits: ports.spaceLimits,
+      onUnreadable: (error) => ports.onUnreadable?.(this.#sentenceOf(error)),
     });
     this.#storage = new StorageCare(this, this.#logs, ports);
     this.#compactor = new Compactor({
@@ -131,6 +137,7 @@ export class Broker {
     this.producerIds = new ProducerIds(this.controller);
     this.peers = new Peers(ports.peers ?? null, ports.timers);
     this.verification = new TransactionVerification(this);
+    this.streamsTopics = new StreamsTopics(this);
     this.#random = ports.random;
     this.#onNextDue = ports.onNextDue;
   }
@@ -273,13 +280,32 @@ export class Broker {
     if (partition?.leaderId !== this.brokerId) this.suspectImage();
     if (topic === undefined || partition === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (partition.leaderId !== this.brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
-    const log = this.#logs.getOrCreate(topic.topicId, partitionIndex);
+    const log = this.#open(topic.topicId, partitionIndex);
+    if (log === null) return ErrorCode.KAFKA_STORAGE_ERROR;
     if (this.#ledEpochs.get(log) !== partition.leaderEpoch) {
       log.becomeLeader(partition.leaderEpoch);
       this.#ledEpochs.set(log, partition.leaderEpoch);
       if (isDirty(log)) this.#compactor.wake();
     }
     return log;
+  }
+
+  /** Null when what is stored of the partition can't be understood; `onUnreadable` has told. */
+  #open(topicId: string, partitionIndex: number): PartitionLog | null {
+    try {
+      return this.#logs.getOrCreate(topicId, partitionIndex);
+    } catch (error) {
+      if (error instanceof UnreadableLogError) return null;
+      throw error;
+    }
+  }
+
+  #sentenceOf({ topicId, partitionIndex, message }: UnreadableLogError): string {
+    const name = this.#view?.topicById(topicId)?.name ?? topicId;
+    return (
+      `partition ${partitionIndex} of topic "${name}" can't be opened and answers KAFKA_STORAGE_ERROR: ${message}. If a newer Kedge wrote ` +
+      "it, start that one; else put back a copy of the data, or delete the topic. All other partitions are served."
+    );
   }
 
   /** The configs of a topic that decide what its logs do. */

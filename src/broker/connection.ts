@@ -1,7 +1,7 @@
 import { MAX_STAGED_BYTES } from "#log/limits.ts";
 import { ApiKey } from "#protocol/api-keys.ts";
 import type { Broker } from "./broker.ts";
-import { dispatch, type Outcome } from "./dispatch.ts";
+import { dispatch, type Outcome, type Pieces } from "./dispatch.ts";
 import { CLOSE_CONNECTION, NO_RESPONSE, type Peer } from "./handler.ts";
 
 /** Requests of one connection whose answers have not been written yet. */
@@ -18,7 +18,8 @@ export const MAX_COPIED_FRAME_BYTES = 64 * 1024;
 
 interface Slot {
   readonly answer: Promise<Outcome>;
-  /** Of the answer, once it is known. */
+  /** The answer, once it is known. */
+  pieces: Pieces | null;
   sizeInBytes: number;
 }
 
@@ -37,8 +38,8 @@ export class Connection implements Peer {
   readonly #vanished = new Set<() => void>();
   /** Begun and not given to the writer yet, in the order of requests. */
   #slots: Slot[] = [];
-  /** The answer that the writer has in its hands. */
-  #writing: Slot | null = null;
+  /** The answers that the writer has in its hands. */
+  #writing: Slot[] = [];
   #running = 0;
   #runningProduces = 0;
   #bytesInFlight = 0;
@@ -97,7 +98,11 @@ export class Connection implements Peer {
     this.#running += 1;
     this.#runningProduces += produces;
     this.#bytesInFlight += sizeInBytes;
-    const slot: Slot = { answer: this.#run(produces === 1 || mustStay ? frame : frame.slice()), sizeInBytes: 0 };
+    const slot: Slot = {
+      answer: this.#run(produces === 1 || mustStay ? frame : frame.slice()),
+      pieces: null,
+      sizeInBytes: 0,
+    };
     const settled = slot.answer.then(
       (outcome) => this.#measure(slot, outcome),
       () => undefined,
@@ -113,10 +118,9 @@ export class Connection implements Peer {
     return mustStay ? done : null;
   }
 
-  /** The next answer in the order of requests, when the one before it has been written; null when there will be none. */
+  /** The next answer in the order of requests, when those before it have been written; null when there will be none. */
   async next(): Promise<Outcome | null> {
-    this.#release(this.#writing);
-    this.#writing = null;
+    this.#releaseWritten();
     while (this.#slots.length === 0) {
       if (this.#ended) return null;
       await new Promise<void>((resolve) => {
@@ -124,13 +128,22 @@ export class Connection implements Peer {
       });
     }
     const slot = this.#slots.shift() as Slot;
-    this.#writing = slot;
+    this.#writing.push(slot);
     try {
       return await slot.answer;
     } catch (error) {
       this.failure = error;
       throw error;
     }
+  }
+
+  /** The answer after that, to be written together with it, if it is known already and has at most `maxBytes`. */
+  nextKnown(maxBytes: number): Pieces | null {
+    const slot = this.#slots.at(0);
+    if (slot === undefined || slot.pieces === null || slot.sizeInBytes > maxBytes) return null;
+    this.#slots.shift();
+    this.#writing.push(slot);
+    return slot.pieces;
   }
 
   /** No more frames will come. What was begun still runs, and its effects stand; what is parked is let go. */
@@ -146,8 +159,7 @@ export class Connection implements Peer {
   abandon(): void {
     for (const slot of this.#slots) this.#release(slot);
     this.#slots = [];
-    this.#release(this.#writing);
-    this.#writing = null;
+    this.#releaseWritten();
     this.end();
   }
 
@@ -166,13 +178,18 @@ export class Connection implements Peer {
   #measure(slot: Slot, outcome: Outcome): void {
     if (outcome === CLOSE_CONNECTION) this.#closing = true;
     if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE || this.#ended) return;
+    slot.pieces = outcome;
     slot.sizeInBytes = outcome.reduce((sum, piece) => sum + piece.length, 0);
     this.#unwrittenBytes += slot.sizeInBytes;
     this.#broker.answers.add(slot.sizeInBytes);
   }
 
-  #release(slot: Slot | null): void {
-    if (slot === null) return;
+  #releaseWritten(): void {
+    for (const slot of this.#writing) this.#release(slot);
+    this.#writing = [];
+  }
+
+  #release(slot: Slot): void {
     this.#unwrittenBytes -= slot.sizeInBytes;
     this.#broker.answers.add(-slot.sizeInBytes);
     slot.sizeInBytes = 0;

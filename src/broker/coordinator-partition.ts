@@ -44,6 +44,8 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
   private tail: Promise<ErrorCode> = Promise.resolve(ErrorCode.NONE);
   private openAppends = 0;
   private failure: ErrorCode | null = null;
+  /** The log didn't take an append: the state is ahead of it, and `failure` follows. */
+  private wasRefused = false;
   /** How many records the log holds. */
   private recordCount = 0;
   private isRewriting = false;
@@ -117,6 +119,16 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
     if (this.failure === null) this.carryOut(decide);
   }
 
+  /**
+   * Makes a decision whose asker needn't wait. When a response is answered, the log has taken all that was decided so far, and what this broker
+   * writes to any log from now on is committed in the same commit or a later one. Undefined when that isn't so: `run` says why.
+   */
+  stage<R>(decide: (nowMs: number) => Decision<R>): R | undefined {
+    if (this.failure !== null || this.wasRefused) return undefined;
+    const carried = this.carryOut(decide);
+    return carried === null || this.wasRefused ? undefined : carried.response;
+  }
+
   /** A look at the state is a decision without effects: what it saw must be committed before it is shown. */
   look<R>(see: (machine: Machine) => R, whenFailed: (errorCode: ErrorCode) => R): Promise<R> {
     return this.run<R>(() => ({ response: see(this.machine), replies: [], records: [], timers: [] }), whenFailed);
@@ -178,7 +190,10 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
 
   private appendOne(recordCount: number, append: () => Promise<ErrorCode>): void {
     this.openAppends++;
+    const { log } = this.environment;
+    const baseOffset = log.endOffset(this.partitionIndex);
     const appended = settled(append);
+    if (baseOffset === null || log.endOffset(this.partitionIndex) !== baseOffset + recordCount) this.wasRefused = true;
     this.recordCount += recordCount;
     this.tail = Promise.all([this.tail, appended]).then(([before, own]) => {
       this.openAppends--;

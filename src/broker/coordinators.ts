@@ -50,6 +50,14 @@ export class Coordinators<Machine extends CoordinatorMachine> {
     return this.load(partitionOfKey(key, count));
   }
 
+  /** The same where it is loaded and nothing has to be waited for. */
+  ready(key: string): CoordinatorPartition<Machine> | undefined {
+    const count = this.environment.partitionCount();
+    const partition = count === 0 ? undefined : this.partitions.get(partitionOfKey(key, count));
+    if (partition === undefined || partition.hasFailed) return undefined;
+    return isSame(partition.leadership, this.leadership(partition.partitionIndex)) ? partition : undefined;
+  }
+
   /** Makes a decision of the coordinator of `key`, and answers its response once that may be shown. */
   async read<T>(key: string, look: (machine: Machine) => T): Promise<Result<T>> {
     const partition = await this.of(key);

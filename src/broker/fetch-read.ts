@@ -81,7 +81,7 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
     errorCode: ErrorCode.NONE,
     highWatermark: log.highWatermark,
     lastStableOffset: log.lastStableOffset,
-    logStartOffset: log.logStartOffset,
+    logStartOffset: log.committedStartOffset,
     sizeInBytes: 0,
     isFull: false,
     chunks: NOTHING,

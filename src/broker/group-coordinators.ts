@@ -50,6 +50,7 @@ export class GroupCoordinators {
           config,
           consumerConfig: (groupId) => ({ ...config().consumer, ...environment.ownConsumerConfig?.(groupId) }),
           shareConfig: environment.shareConfig,
+          streamsConfig: environment.streamsConfig,
           budget,
           offsetBudget,
         }),
@@ -114,7 +115,8 @@ export class GroupCoordinators {
     admits: (partitionIndex: number) => ErrorCode = () => ErrorCode.NONE,
   ): Promise<CommitReply> {
     const whenFailed = (errorCode: ErrorCode): CommitReply => ({ errorCode, outcomes: null });
-    const partition = await this.coordinators.of(command.groupId);
+    // Without a pause where there is no need of one: what vouches for the commit may be on its way to the disk, and both can go together.
+    const partition = this.coordinators.ready(command.groupId) ?? (await this.coordinators.of(command.groupId));
     if (typeof partition === "number") return whenFailed(partition);
     return partition.run((nowMs) => {
       const errorCode = admits(partition.partitionIndex);

@@ -6,6 +6,7 @@ import type { Random } from "#ports/random.ts";
 import type { Broker } from "./broker.ts";
 import { coordinatorEnvironment } from "./coordinator-environment.ts";
 import { shareGroupConfig } from "./share-settings.ts";
+import { streamsGroupConfig } from "./streams-settings.ts";
 
 /** `__consumer_offsets` and the topics of the cluster, as the group coordinators of one broker see them. */
 export function groupEnvironment(broker: Broker, ports: { readonly random: Random }): GroupEnvironment {
@@ -18,6 +19,7 @@ export function groupEnvironment(broker: Broker, ports: { readonly random: Rando
     topicNames: () => broker.cluster.image.topics.map(({ name }) => name),
     ownConsumerConfig: (groupId) => ownConsumerConfig(broker.cluster.image, groupId),
     shareConfig: (groupId) => shareGroupConfig(broker.cluster.image, broker.brokerId, groupId),
+    streamsConfig: (groupId) => streamsGroupConfig(broker.cluster.image, broker.brokerId, groupId),
     hasPartition: (topicName, partitionIndex) => broker.cluster.partition(topicName, partitionIndex) !== undefined,
   };
 }

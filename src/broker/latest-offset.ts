@@ -15,7 +15,7 @@ export async function latestOffset(
   const log = broker.lead(topic, partitionIndex);
   if (typeof log !== "number") return { errorCode: ErrorCode.NONE, offset: log.highWatermark };
   if (leaderId === -1 || leaderId === broker.brokerId) return { errorCode: log, offset: -1 };
-  const answer = await broker.peers.call(leaderId, ListOffsetsRequest, ListOffsetsResponse, {
+  const answer = await broker.peers.ask(leaderId, ListOffsetsRequest, ListOffsetsResponse, {
     topics: [{ name: topic.name, partitions: [{ partitionIndex, timestamp: LATEST }] }],
   });
   const partition = answer?.topics.at(0)?.partitions.at(0);

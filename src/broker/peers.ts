@@ -8,8 +8,8 @@ import type { Draft, Message } from "#protocol/schema.ts";
 
 const CLIENT_ID = "kedge-broker";
 
-/** Kafka's `request.timeout.ms`. */
-const ASK_TIMEOUT_MS = 30_000;
+/** Brokers are objects near each other. A third of the time that clients wait by default, who then hear of it and try again. */
+const ASK_TIMEOUT_MS = 10_000;
 
 /** The other brokers of the cluster, as this one asks them: with the requests of Kafka's own protocol. */
 export class Peers {
@@ -36,7 +36,8 @@ export class Peers {
 
   /**
    * Sends in the newest version that both tables know. Null when the broker can't be reached or its answer is lost: the request may have
-   * been carried out.
+   * been carried out. It waits as long as the broker does, which is for a request that may not come late: a marker that arrives behind the one that
+   * was sent in its place would end the producer's next transaction.
    */
   async call<Q, S>(brokerId: number, request: Message<Q>, response: Message<S>, draft: Draft<Q>): Promise<S | null> {
     if (this.#transport === null) return null;

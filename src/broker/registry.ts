@@ -47,6 +47,8 @@ import { readShareGroupState } from "./handlers/84-read-share-group-state.ts";
 import { writeShareGroupState } from "./handlers/85-write-share-group-state.ts";
 import { deleteShareGroupState } from "./handlers/86-delete-share-group-state.ts";
 import { readShareGroupStateSummary } from "./handlers/87-read-share-group-state-summary.ts";
+import { streamsGroupHeartbeat } from "./handlers/88-streams-group-heartbeat.ts";
+import { streamsGroupDescribe } from "./handlers/89-streams-group-describe.ts";
 import { describeShareGroupOffsets } from "./handlers/90-describe-share-group-offsets.ts";
 import { alterShareGroupOffsets } from "./handlers/91-alter-share-group-offsets.ts";
 import { deleteShareGroupOffsets } from "./handlers/92-delete-share-group-offsets.ts";
@@ -99,6 +101,8 @@ export const handlers: readonly Handler[] = [
   writeShareGroupState,
   deleteShareGroupState,
   readShareGroupStateSummary,
+  streamsGroupHeartbeat,
+  streamsGroupDescribe,
   describeShareGroupOffsets,
   alterShareGroupOffsets,
   deleteShareGroupOffsets,

@@ -41,7 +41,7 @@ export function clusterPersister(broker: Broker, own: ShareCoordinators): ShareP
     const { groupId, topicId, partitionIndex } = key;
     const topics = [{ topicId, partitions: [{ ...there.partition, partition: partitionIndex }] }];
     const draft = { groupId, topics } as unknown as Draft<Q>;
-    const answer = await broker.peers.call(endpoint.brokerId, there.request, there.response, draft);
+    const answer = await broker.peers.ask(endpoint.brokerId, there.request, there.response, draft);
     return answer?.results.at(0)?.partitions.at(0) ?? null;
   }
 

@@ -1,5 +1,5 @@
 import type { ReadBatches } from "#log/read.ts";
-import { type BatchHeader, isControl, isTransactional, readBatchHeader } from "#records/batch.ts";
+import { BATCH_HEADER_BYTES, type BatchHeader, isControl, isTransactional, readBatchHeader } from "#records/batch.ts";
 import { readMarker } from "#records/control-record.ts";
 import { abortedRanges, without } from "#share/aborted.ts";
 import type { AcquireCommand, AcquiredRange } from "#share/acquire.ts";
@@ -91,17 +91,40 @@ function placed({ chunks }: ReadBatches): PlacedBatch[] {
   const batches: PlacedBatch[] = [];
   let at = 0;
   let chunkAt = 0;
-  for (const chunk of chunks) {
-    // A batch that is larger than a row goes on in the chunks behind its first one.
+  for (const [index, chunk] of chunks.entries()) {
+    // A batch that is larger than a row goes on in the chunks behind its first one; those of the object store end anywhere.
     while (at < chunkAt + chunk.length && batches.length < MAX_BATCHES_READ) {
-      const header = readBatchHeader(chunk, at - chunkAt);
-      const isAbortMarker = isControl(header.attributes) && readMarker(chunk, at - chunkAt)?.isCommit === false;
+      const header = readBatchHeader(...inOnePiece(chunks, index, at - chunkAt, BATCH_HEADER_BYTES));
+      const isAbortMarker =
+        isControl(header.attributes) &&
+        readMarker(...inOnePiece(chunks, index, at - chunkAt, header.sizeInBytes))?.isCommit === false;
       batches.push({ ...header, at, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker });
       at += header.sizeInBytes;
     }
     chunkAt += chunk.length;
   }
   return batches;
+}
+
+/** Bytes and a position in them from which so many lie together, as far as there are so many. */
+function inOnePiece(
+  chunks: readonly Uint8Array[],
+  index: number,
+  from: number,
+  length: number,
+): [bytes: Uint8Array, at: number] {
+  const chunk = chunks[index];
+  if (chunk.length - from >= length || index === chunks.length - 1) return [chunk, from];
+  const joined = new Uint8Array(length);
+  let filled = 0;
+  let start = from;
+  for (let at = index; at < chunks.length && filled < length; at++) {
+    const part = chunks[at].subarray(start, start + length - filled);
+    joined.set(part, filled);
+    filled += part.length;
+    start = 0;
+  }
+  return [joined.subarray(0, filled), 0];
 }
 
 function withoutAborted(

@@ -68,7 +68,7 @@ export class TransactionCoordinators {
   }
 
   async initProducerId(command: Omit<InitProducerIdCommand, "freshProducerId">): Promise<ProducerIdReply> {
-    await this.#untilSettled(command.transactionalId);
+    await this.untilSettled(command.transactionalId);
     return this.#withProducerId(command.transactionalId, (machine, freshProducerId, nowMs) =>
       machine.initProducerId({ ...command, freshProducerId }, nowMs),
     );
@@ -100,7 +100,7 @@ export class TransactionCoordinators {
   }
 
   async addPartitions(command: AddPartitionsCommand): Promise<ErrorCode> {
-    await this.#untilSettled(command.transactionalId);
+    await this.untilSettled(command.transactionalId);
     const partition = await this.#coordinators.of(command.transactionalId);
     if (typeof partition === "number") return partition;
     const { machine } = partition;
@@ -110,10 +110,23 @@ export class TransactionCoordinators {
   }
 
   /**
+   * The same without waiting, where that can be: then what is appended in this turn is committed together with the transaction's record of it, or
+   * after it. False where it can't, or there is an objection: `addPartitions` says which.
+   */
+  addPartitionsAtOnce(command: AddPartitionsCommand): boolean {
+    const partition = this.#coordinators.ready(command.transactionalId);
+    if (partition === undefined || partition.machine.isPrepared(command.transactionalId)) return false;
+    const errorCode = partition.stage((nowMs) => partition.machine.addPartitions(command, nowMs));
+    if (errorCode !== ErrorCode.NONE) return false;
+    this.#onNextDue?.(partition.machine.dueMs(command.transactionalId));
+    return true;
+  }
+
+  /**
    * The markers of a transaction that has ended are on their way, and the producer can't know it: what it asks next waits for them a
    * moment, since CONCURRENT_TRANSACTIONS would cost it a back-off.
    */
-  async #untilSettled(transactionalId: string): Promise<void> {
+  async untilSettled(transactionalId: string): Promise<void> {
     const partition = await this.#coordinators.of(transactionalId);
     if (typeof partition === "number" || !partition.machine.isPrepared(transactionalId)) return;
     await this.#completions.next(transactionalId);

@@ -69,6 +69,17 @@ export class TransactionVerification {
     });
   }
 
+  /** Whether the partitions are added already, in this turn: by a coordinator in this broker that has nothing to wait for. */
+  askAtOnce(request: VerificationRequest): boolean {
+    if (request.support !== "add") return false;
+    return this.#broker.transactions.addPartitionsAtOnce({ ...request, clientVersion: TransactionVersion.V2 });
+  }
+
+  /** The producer's former transaction may want its markers still; a coordinator elsewhere waits for them itself. */
+  async untilSettled(transactionalId: string): Promise<void> {
+    await this.#broker.transactions.untilSettled(transactionalId);
+  }
+
   async #askCoordinator(request: VerificationRequest): Promise<readonly ErrorCode[]> {
     const { transactions } = this.#broker;
     const coordinator = await transactions.coordinatorOf(request.transactionalId);

@@ -5,7 +5,7 @@ import type { TransactionalProducer } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Broker } from "./broker.ts";
 import { coordinatorError } from "./coordinator-partition.ts";
-import { supportOfTxnOffsetCommit } from "./transaction-verification.ts";
+import { supportOfTxnOffsetCommit, type VerificationRequest } from "./transaction-verification.ts";
 
 const NO_SEQUENCE = -1;
 
@@ -18,11 +18,17 @@ export interface TransactionalCommit {
 
 /** Commits offsets as part of a producer's transaction, once its coordinator vouches for that, or the transaction has begun in the group's log. */
 export function commitInTransaction(broker: Broker, commit: TransactionalCommit): Promise<CommitReply> {
-  const { producer, command } = commit;
+  const { producer, command, transactionalId } = commit;
   return broker.verification.inOrder(producer.producerId, async () => {
-    const guard = await admit(broker, commit);
-    if (typeof guard === "object") return { errorCode: guard.errorCode, outcomes: null };
-    const owned = { ...producer, guard };
+    if (supportOfTxnOffsetCommit(commit.apiVersion) === "add") await broker.verification.untilSettled(transactionalId);
+    const begun = begin(broker, commit);
+    let { errorCode } = begun;
+    // What is asked at once goes to the disk together with the offsets.
+    if (begun.question !== null && !broker.verification.askAtOnce(begun.question)) {
+      errorCode = await ask(broker, begun.question);
+    }
+    if (errorCode !== ErrorCode.NONE) return { errorCode, outcomes: null };
+    const owned = { ...producer, guard: begun.guard };
     const { groups } = broker;
     return groups.commitTransactionalOffsets({ ...command, producer: owned }, (partitionIndex) =>
       coordinatorError(groups.environment.log.objectionTo(partitionIndex, owned)),
@@ -30,25 +36,36 @@ export function commitInTransaction(broker: Broker, commit: TransactionalCommit)
   });
 }
 
-/** The guard for the append, undefined where none is needed. */
-async function admit(
-  broker: Broker,
-  { transactionalId, producer, apiVersion, command }: TransactionalCommit,
-): Promise<number | undefined | { readonly errorCode: ErrorCode }> {
+interface Begun {
+  readonly errorCode: ErrorCode;
+  /** For the append; undefined where none is needed. */
+  readonly guard?: number;
+  /** What the transaction's coordinator must say yes to first. */
+  readonly question: VerificationRequest | null;
+}
+
+function begin(broker: Broker, { transactionalId, producer, apiVersion, command }: TransactionalCommit): Begun {
+  const refused = (errorCode: ErrorCode): Begun => ({ errorCode, question: null });
   const topic = broker.cluster.topicByName(GROUP_METADATA_TOPIC);
-  if (topic === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR };
+  if (topic === undefined) return refused(ErrorCode.NOT_COORDINATOR);
   const partitionIndex = partitionOfKey(command.groupId, topic.partitions.length);
   const log = broker.lead(topic, partitionIndex);
-  if (typeof log === "number") return { errorCode: ErrorCode.NOT_COORDINATOR };
+  if (typeof log === "number") return refused(ErrorCode.NOT_COORDINATOR);
   const support = supportOfTxnOffsetCommit(apiVersion);
   const addsPartition = support === "add";
-  if (!addsPartition && !broker.configOf(topic).verifiesTransactions) return undefined;
+  const admitted: Begun = { errorCode: ErrorCode.NONE, question: null };
+  if (!addsPartition && !broker.configOf(topic).verifiesTransactions) return admitted;
   const begun = { ...producer, baseSequence: NO_SEQUENCE, addsPartition };
   const started = log.producers.startVerification(begun, broker.clock.nowMs());
-  if (started.kind === "ongoing") return undefined;
-  if (started.kind === "refused") return { errorCode: started.errorCode };
+  if (started.kind === "ongoing") return admitted;
+  if (started.kind === "refused") return refused(started.errorCode);
   const partitions = [{ topic: GROUP_METADATA_TOPIC, partitionIndex }];
-  const [errorCode] = await broker.verification.ask({ ...producer, transactionalId, partitions, support });
-  if (errorCode === ErrorCode.NETWORK_EXCEPTION) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS };
-  return errorCode === ErrorCode.NONE ? started.guard : { errorCode: coordinatorError(errorCode) };
+  return { ...admitted, guard: started.guard, question: { ...producer, transactionalId, partitions, support } };
+}
+
+async function ask(broker: Broker, question: VerificationRequest): Promise<ErrorCode> {
+  const [errorCode] = await broker.verification.ask(question);
+  return errorCode === ErrorCode.NETWORK_EXCEPTION
+    ? ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+    : coordinatorError(errorCode);
 }

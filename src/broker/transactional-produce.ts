@@ -3,7 +3,7 @@ import type { TopicImage } from "#ports/controller.ts";
 import { ErrorCode, errorMessage } from "#protocol/errors.ts";
 import { BATCH_HEADER_BYTES, isTransactional, MAGIC_V2, readBatchHeader } from "#records/batch.ts";
 import type { RequestContext } from "./handler.ts";
-import { supportOfProduce, type TransactionSupport } from "./transaction-verification.ts";
+import { supportOfProduce, type TransactionSupport, type VerificationRequest } from "./transaction-verification.ts";
 
 const MAGIC_AT = 16;
 /** The low byte of the attributes. */
@@ -80,15 +80,31 @@ export class ProduceAdmission {
     return this.#admissions;
   }
 
-  async ask(): Promise<void> {
+  /** To be followed in the same turn by the append, so that both are in one commit, where nothing has to be asked any more. */
+  askAtOnce(): void {
+    if (this.#toAsk.length === 0 || !this.#context.broker.verification.askAtOnce(this.#question())) return;
+    for (const { batch, guard } of this.#toAsk.splice(0)) {
+      this.#admissions.set(admissionKey(batch.topic, batch.partitionIndex), { errorCode: ErrorCode.NONE, guard });
+    }
+  }
+
+  async untilSettled(): Promise<void> {
+    if (this.#support === "add") await this.#context.broker.verification.untilSettled(this.#transactionalId);
+  }
+
+  #question(): VerificationRequest {
     const { producerId, producerEpoch } = this.#toAsk[0].batch;
-    const outcomes = await this.#context.broker.verification.ask({
+    return {
       transactionalId: this.#transactionalId,
       producerId,
       producerEpoch,
       support: this.#support,
       partitions: this.#toAsk.map(({ batch }) => ({ topic: batch.topic.name, partitionIndex: batch.partitionIndex })),
-    });
+    };
+  }
+
+  async ask(): Promise<void> {
+    const outcomes = await this.#context.broker.verification.ask(this.#question());
     for (const [index, { batch, guard }] of this.#toAsk.entries()) {
       const errorCode = outcomes[index];
       if (errorCode !== ErrorCode.NONE) this.#refuse(batch, errorCode);

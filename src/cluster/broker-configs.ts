@@ -10,6 +10,7 @@ import {
 } from "./config-definition.ts";
 import { CONSUMER_GROUP_BROKER_CONFIGS } from "./consumer-group-configs.ts";
 import { SHARE_BROKER_CONFIGS } from "./share-configs.ts";
+import { STREAMS_GROUP_BROKER_CONFIGS } from "./streams-configs.ts";
 import { TOPIC_CONFIGS } from "./topic-configs.ts";
 
 const BY_TOPIC_CONFIG = none("the default of a topic config: as that one");
@@ -314,6 +315,7 @@ export const BROKER_CONFIGS: readonly ConfigDefinition[] = [
   ...GROUPS,
   ...CONSUMER_GROUP_BROKER_CONFIGS,
   ...SHARE_BROKER_CONFIGS,
+  ...STREAMS_GROUP_BROKER_CONFIGS,
   ...TRANSACTIONS_AND_PRODUCERS,
   ...COMPACTION,
   ...RETENTION,

@@ -17,6 +17,8 @@ export const FEATURES: readonly Feature[] = [
   { name: "group.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
   // Share groups (KIP-932); level 2 brings dead-letter queues (KIP-1191).
   { name: "share.version", minLevel: 0, maxLevel: 2, finalizedLevel: 2 },
+  // Streams groups (KIP-1071).
+  { name: "streams.version", minLevel: 0, maxLevel: 1, finalizedLevel: 1 },
   // Clients of transactions V2 (KIP-890) are those that see level 2 and send EndTxn 5; all others speak V1.
   { name: "transaction.version", minLevel: 0, maxLevel: 2, finalizedLevel: 2 },
 ];

@@ -11,6 +11,7 @@ import {
   oneOf,
   parseConfigValue,
   YES,
+  yesUpTo,
 } from "./config-definition.ts";
 import { parseDurationMs } from "./duration.ts";
 import { quoted } from "./limits.ts";
@@ -18,6 +19,9 @@ import { failure } from "./outcome.ts";
 import type { CheckedConfigs } from "./validate-configs.ts";
 
 const DURATION_PREFIX = "by_duration:";
+
+/** As in Kafka 4.4, whose only assignor of tasks doesn't look at tags. */
+export const RACK_AWARE_TAGS_EFFECT = yesUpTo("members that lack a tag are told so, but the assignor looks at no tags");
 
 interface Row {
   readonly check?: Check;
@@ -128,7 +132,7 @@ export const GROUP_CONFIGS: readonly ConfigDefinition[] = [
     doc: "How many standby replicas a task has.",
   }),
   ofBroker("streams.rack.aware.assignment.tags", "LIST", "", {
-    effect: none("the assignor knows no tags"),
+    effect: RACK_AWARE_TAGS_EFFECT,
     doc: "Client tags over which standby replicas are spread.",
   }),
   ofBroker("streams.session.timeout.ms", "INT", "45000", {

@@ -1,11 +1,6 @@
 import type { CoordinatorMachine } from "#coordinator/machine.ts";
 import { TimerTable } from "#coordinator/timer-table.ts";
-import type {
-  CoordinatorRecord,
-  GroupTopics,
-  TransactionalProducer,
-  TransactionMarker,
-} from "#ports/coordinator-log.ts";
+import type { CoordinatorRecord, TransactionalProducer, TransactionMarker } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { OffsetCommitKey } from "#protocol/stored/offset-commit.ts";
 import { storedKind } from "#protocol/stored/record.ts";
@@ -37,7 +32,7 @@ import {
   type PartitionAdmission,
 } from "./group.ts";
 import { GroupSpace } from "./group-space.ts";
-import { type ConsumerGroupConfig, type GroupConfig, MAX_NAME_LENGTH } from "./limits.ts";
+import { MAX_NAME_LENGTH } from "./limits.ts";
 import { MemberBudget } from "./member-budget.ts";
 import { OffsetBudget } from "./offset-budget.ts";
 import { type DeletedTopic, deleteOffsets, type TopicToDelete } from "./offset-delete.ts";
@@ -53,9 +48,10 @@ import {
   type TopicDirectory,
   type TopicToFetch,
 } from "./offsets.ts";
-import type { ShareGroupConfig } from "./share/limits.ts";
 import { ShareGroups } from "./share/protocol.ts";
 import { offsetRecord, readOffset } from "./stored.ts";
+import { StreamsGroups } from "./streams/protocol.ts";
+import type { CoordinatorSurroundings } from "./surroundings.ts";
 import type { TimerMeaning } from "./timers.ts";
 import { type Decision, Turn } from "./turn.ts";
 
@@ -76,19 +72,6 @@ export interface FetchIdentity {
   readonly requireStable: boolean;
 }
 
-/** What a coordinator knows of the cluster besides its log. */
-export interface CoordinatorSurroundings {
-  readonly topics: GroupTopics;
-  /** As they are now: some can be changed while the coordinator runs. */
-  config(): GroupConfig;
-  /** What holds for one consumer group; the broker's configs without. */
-  consumerConfig?(groupId: string): ConsumerGroupConfig;
-  /** What holds for one share group; the defaults without. */
-  shareConfig?(groupId: string): ShareGroupConfig;
-  readonly budget?: MemberBudget;
-  readonly offsetBudget?: OffsetBudget;
-}
-
 /**
  * The coordinator of all groups of one partition of `__consumer_offsets`, as a pure state machine: every verb takes a command and the time
  * and answers what is to be done (`Decision`). Its state is changed when the decision is made, so that commands may follow each other
@@ -103,6 +86,7 @@ export class GroupCoordinator implements CoordinatorMachine {
   private readonly timers = new TimerTable<TimerMeaning>();
   private readonly protocols: Partial<Record<GroupKind, GroupProtocol>>;
   readonly shares: ShareGroups;
+  readonly streams: StreamsGroups;
 
   /** All coordinators of a broker share the budgets. */
   constructor(surroundings: CoordinatorSurroundings) {
@@ -112,10 +96,13 @@ export class GroupCoordinator implements CoordinatorMachine {
     const { config, consumerConfig = () => config().consumer } = surroundings;
     this.consumers = new ConsumerGroups(this.space, consumerConfig);
     this.shares = new ShareGroups(this.space, surroundings.shareConfig);
+    const bury = (empty: Group, turn: Turn) => this.protocolOf(empty).bury(empty, turn);
+    this.streams = new StreamsGroups(this.space, bury, surroundings.streamsConfig);
     this.protocols = {
       classic: new ClassicGroups(this.space) as GroupProtocol,
       consumer: this.consumers as GroupProtocol,
       share: this.shares as GroupProtocol,
+      streams: this.streams as GroupProtocol,
     };
   }
 

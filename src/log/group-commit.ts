@@ -55,7 +55,8 @@ export class GroupCommit {
   private schedule(): void {
     if (this.scheduled || this.underWay !== null) return;
     this.scheduled = true;
-    queueMicrotask(() => {
+    // Not by queueMicrotask, for which workerd makes a function each time.
+    void Promise.resolve().then(() => {
       this.scheduled = false;
       void this.begin();
     });

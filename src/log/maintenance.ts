@@ -197,7 +197,7 @@ export class Maintenance {
     if (!offloader.isFree || !space.isCrowdedBeyond(offloader.settlingBytes)) return;
     const wanted = this.oldest(
       (log) => log.segments.sealed.find(isUncopied),
-      (segment) => segment.isFree,
+      (segment) => segment.isFree && !segment.isTooLarge,
     );
     if (wanted !== null) offloader.copy(wanted.log, wanted.segment, wanted.config.indexIntervalBytes);
     else this.rollLargest();

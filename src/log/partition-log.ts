@@ -34,6 +34,7 @@ import { NO_SNAPSHOT, type RowRemovals } from "./row-removals.ts";
 import { ActiveSegment, type Segment } from "./segments.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import { type AbortedTransaction, AbortedTransactions, abortsIn } from "./transaction-index.ts";
+import { understood } from "./unreadable.ts";
 
 /** What the partitions of one broker share. */
 export interface LogEnvironment {
@@ -76,6 +77,9 @@ export class PartitionLog implements CommitMember {
   private watermark: number;
   /** The log end of the commit that is under way. */
   private committingEndOffset: number;
+  /** The log start as it is on the disk, and as the commit that is under way leaves it. */
+  private durableStartOffset: number;
+  private committingStartOffset: number;
   private rowsSinceSnapshot: number;
   private batchesSinceSnapshot: number;
   private recordDue: boolean;
@@ -101,6 +105,8 @@ export class PartitionLog implements CommitMember {
     this.endOffset = state.logEndOffset;
     this.watermark = state.logEndOffset;
     this.committingEndOffset = state.logEndOffset;
+    this.durableStartOffset = state.logStartOffset;
+    this.committingStartOffset = state.logStartOffset;
     this.rowsSinceSnapshot = state.replayedRows;
     this.batchesSinceSnapshot = state.replayedBatches;
     this.recordDue = recovered === null;
@@ -127,6 +133,11 @@ export class PartitionLog implements CommitMember {
     return this.startOffset;
   }
 
+  /** What may be told of the log start: after a crash, too, the log begins there or later. */
+  get committedStartOffset(): number {
+    return this.durableStartOffset;
+  }
+
   get logEndOffset(): number {
     return this.endOffset;
   }
@@ -142,9 +153,9 @@ export class PartitionLog implements CommitMember {
     return Math.max(unstable, this.startOffset);
   }
 
-  /** The aborted transactions that reach into [fromOffset, upperBound), where all transactions must have ended. */
+  /** The aborted transactions that reach into [fromOffset, upperBound), where all have ended. @throws UnreadableLogError */
   abortedTransactions(fromOffset: number, upperBound: number): AbortedTransaction[] {
-    return abortsIn(this.segments, this.aborted, fromOffset, upperBound);
+    return understood(this, () => abortsIn(this.segments, this.aborted, fromOffset, upperBound));
   }
 
   lastProduced(producerId: number): LastProduced | undefined {
@@ -349,6 +360,7 @@ export class PartitionLog implements CommitMember {
     this.segments.stageInto(commit);
     this.rowsSinceSnapshot += commit.rows.length - rowsBefore;
     this.committingEndOffset = this.endOffset;
+    this.committingStartOffset = this.startOffset;
     const isDue = this.rowsSinceSnapshot >= SNAPSHOT_EVERY_ROWS || this.batchesSinceSnapshot >= this.snapshotBatches;
     if (this.recordDue || isDue) commit.partitions.push(this.record(this.takeSnapshot()));
   }
@@ -391,6 +403,7 @@ export class PartitionLog implements CommitMember {
     this.rows.committed();
     this.segments.committed();
     this.watermark = Math.max(this.watermark, this.committingEndOffset);
+    this.durableStartOffset = this.committingStartOffset;
     this.producers.answeredTo(this.watermark);
   }
 }

@@ -9,10 +9,11 @@ import { MAX_PARTITION_NUMBER, SPACE_LIMITS } from "./limits.ts";
 import { LocalSpace, type SpaceLimits } from "./local-space.ts";
 import { type LogEnvironment, PartitionLog } from "./partition-log.ts";
 import { ProducerBudget, type ProducerLimits } from "./producer-budget.ts";
-import { recover } from "./recovery.ts";
+import { type RecoveredPartition, recover } from "./recovery.ts";
 import { RowCache, type RowCacheLimits } from "./row-cache.ts";
 import { RowRemovals } from "./row-removals.ts";
 import { ObjectGarbage } from "./tiering/object-garbage.ts";
+import { UnreadableLogError } from "./unreadable.ts";
 
 export interface PartitionLogsOptions {
   readonly store: LogStore;
@@ -25,6 +26,8 @@ export interface PartitionLogsOptions {
   readonly producerLimits?: ProducerLimits;
   /** A commit failed: the shell must reset the object, which comes back from what is stored. */
   readonly onFailed?: (error: unknown) => void;
+  /** A partition can't be opened: said once for each, for the operator's log. */
+  readonly onUnreadable?: (error: UnreadableLogError) => void;
 }
 
 /** All partitions that one broker stores, opened one by one when somebody first wants them. */
@@ -38,12 +41,15 @@ export class PartitionLogs {
   /** Stored and not being deleted, by topic id and partition index. */
   private readonly entries = new Map<Uuid, Map<number, PartitionEntry>>();
   private readonly open = new Map<number, PartitionLog>();
+  private readonly unreadable = new Map<number, UnreadableLogError>();
+  private readonly onUnreadable: PartitionLogsOptions["onUnreadable"];
   private readonly usedNumbers = new Set<number>();
   private nextNumber = 0;
 
   constructor(options: PartitionLogsOptions) {
     const { store, compression, clock } = options;
     this.clock = clock;
+    this.onUnreadable = options.onUnreadable;
     this.commits = new GroupCommit(store, options.onFailed);
     const cache = new RowCache(options.cacheLimits);
     const removals = new RowRemovals(this.commits);
@@ -99,22 +105,50 @@ export class PartitionLogs {
    */
   visit(entry: PartitionEntry, look: (log: PartitionLog) => { readonly keepsOpen: boolean }): void {
     const wasOpen = this.open.has(entry.number);
+    if (!this.canBeRead(entry)) return;
     const log = this.get(entry.topicId, entry.partitionIndex);
     if (log === undefined || look(log).keepsOpen || wasOpen || !log.isQuiet) return;
     this.open.delete(entry.number);
     log.letGo();
   }
 
-  /** The log of a partition, or undefined when this broker has none of it. */
+  private canBeRead({ topicId, partitionIndex }: PartitionEntry): boolean {
+    try {
+      this.get(topicId, partitionIndex);
+      return true;
+    } catch (error) {
+      if (error instanceof UnreadableLogError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * The log of a partition, or undefined when this broker has none of it.
+   * @throws UnreadableLogError when what is stored of it can't be understood.
+   */
   get(topicId: Uuid, partitionIndex: number): PartitionLog | undefined {
     const entry = this.entries.get(topicId)?.get(partitionIndex);
     if (entry === undefined) return undefined;
     const known = this.open.get(entry.number);
     if (known !== undefined) return known;
-    const recovered = recover(this.environment.store, entry, this.clock.nowMs());
+    const recovered = this.recover(entry);
     const log = new PartitionLog(this.environment, entry, recovered);
     this.open.set(entry.number, log);
     return log;
+  }
+
+  private recover(entry: PartitionEntry): RecoveredPartition {
+    const known = this.unreadable.get(entry.number);
+    if (known !== undefined) throw known;
+    try {
+      return recover(this.environment.store, entry, this.clock.nowMs());
+    } catch (error) {
+      if (error instanceof UnreadableLogError) {
+        this.unreadable.set(entry.number, error);
+        this.onUnreadable?.(error);
+      }
+      throw error;
+    }
   }
 
   /** The same, but a partition that isn't there yet is made; it is stored with the next commit. */
@@ -168,6 +202,7 @@ export class PartitionLogs {
   /** Nothing is left of a deleted partition but the objects of its segments. */
   private forget(number: number): void {
     this.usedNumbers.delete(number);
+    this.unreadable.delete(number);
     this.garbage?.wake();
   }
 

@@ -18,6 +18,13 @@ export interface SegmentsOptions {
   readonly onGarbage: () => void;
 }
 
+export interface SegmentPlaces {
+  /** Where the part of the log begins that is in rows. */
+  readonly localStartOffset: number;
+  /** The offset after the last one that is in an object; null when nothing is. */
+  readonly tieredEndOffset: number | null;
+}
+
 /** What memory knows of a log at the moment of a roll. */
 export interface RollState {
   readonly endOffset: number;
@@ -41,6 +48,8 @@ export class PartitionSegments {
   private readonly changed = new Map<Segment, Uint8Array | null>();
   private removed: Segment[] = [];
   private rewrites: Rewrite[] = [];
+  private committingPlaces: SegmentPlaces;
+  private durablePlaces: SegmentPlaces;
   private unreferenced: string[] = [];
   private referenced: string[] = [];
 
@@ -49,6 +58,8 @@ export class PartitionSegments {
     this.all = options.store.segments(options.partitionNumber).map((record) => new Segment(record));
     const sizeInBytes = active.sizeInBytes === -1 ? this.countActive(active) : active.sizeInBytes;
     this.activeSegment = new ActiveSegment({ ...active, sizeInBytes });
+    this.durablePlaces = this.places;
+    this.committingPlaces = this.durablePlaces;
   }
 
   private countActive({ fromSequence }: ActiveSegmentState): number {
@@ -80,9 +91,14 @@ export class PartitionSegments {
     return this.all[lowerBound(this.all.length, (i) => this.all[i].hasRows)];
   }
 
-  /** The offset after the last one that is in an object; null when nothing is. */
-  get tieredEndOffset(): number | null {
-    return this.all.findLast(({ object }) => object !== null)?.endOffset ?? null;
+  private get places(): SegmentPlaces {
+    const tieredEndOffset = this.all.findLast(({ object }) => object !== null)?.endOffset ?? null;
+    return { localStartOffset: this.localStartOffset, tieredEndOffset };
+  }
+
+  /** What may be told of them: a crash takes nothing of it back. */
+  get committedPlaces(): SegmentPlaces {
+    return this.durablePlaces;
   }
 
   get sizeInBytes(): number {
@@ -267,6 +283,7 @@ export class PartitionSegments {
     commit.rewrites.push(...this.rewrites);
     commit.garbage.push(...this.unreferenced);
     commit.notGarbage.push(...this.referenced);
+    this.committingPlaces = this.places;
     this.committing = this.sealing;
     this.sealing = [];
     this.staged = [];
@@ -278,6 +295,7 @@ export class PartitionSegments {
   }
 
   committed(): void {
+    this.durablePlaces = this.committingPlaces;
     for (const segment of this.committing) segment.isCommitted = true;
     this.committing = [];
   }

@@ -5,6 +5,7 @@ import { ProducerState } from "./producer-state.ts";
 import { ActiveSegment, type ActiveSegmentState } from "./segments.ts";
 import { decodeSnapshot } from "./snapshot.ts";
 import { AbortedTransactions } from "./transaction-index.ts";
+import { UnreadableLogError, understood } from "./unreadable.ts";
 
 /** Rows whose indexes are read at once. */
 const REPLAY_SLICE_ROWS = 64;
@@ -25,9 +26,13 @@ export interface RecoveredPartition {
   readonly replayedBatches: number;
 }
 
-/** Loads the partition's snapshot and replays over it the indexes of the rows that came later. */
+/**
+ * Loads the partition's snapshot and replays over it the indexes of the rows that came later.
+ * @throws UnreadableLogError when it can't be understood.
+ */
 export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): RecoveredPartition {
-  const snapshot = decodeSnapshot(store.snapshot(entry.number));
+  const stored = store.snapshot(entry.number);
+  const snapshot = understood(entry, () => decodeSnapshot(stored));
   const leaderEpochs = new LeaderEpochs(snapshot.leaderEpochs);
   const producers = new ProducerState();
   producers.load(snapshot.producers);
@@ -40,8 +45,8 @@ export function recover(store: LogStore, entry: PartitionEntry, nowMs: number): 
   for (;;) {
     const rows = store.indexes(entry.number, nextSequence, REPLAY_SLICE_ROWS);
     for (const row of rows) {
-      if (row.sequence !== nextSequence) throw new Error(`partition ${entry.number} lacks row ${nextSequence}`);
-      const index = BatchIndex.decode(row.index);
+      if (row.sequence !== nextSequence) throw new UnreadableLogError(entry, `row ${nextSequence} is missing`);
+      const index = understood(entry, () => BatchIndex.decode(row.index));
       for (let i = 0; i < index.count; i++) {
         const batch = index.batch(i);
         if (batch.producerId >= 0) aborted.note(producers.replay(batch, nowMs));

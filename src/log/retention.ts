@@ -115,7 +115,7 @@ export function copyDue(
   const none = { segment: null, dueAtMs: Number.POSITIVE_INFINITY };
   if (!isTiered(config) || config.remoteLogCopyDisable) return none;
   const segment = log.segments.sealed.find(({ object, isFree }) => object === null && isFree);
-  if (segment === undefined || segment.endOffset > log.lastStableOffset) return none;
+  if (segment === undefined || segment.isTooLarge || segment.endOffset > log.lastStableOffset) return none;
   const lagMs = config.remoteCopyLagMs === -1 ? localRetention(config).ms : config.remoteCopyLagMs;
   const lagBytes = config.remoteCopyLagBytes === -1 ? localRetention(config).bytes : config.remoteCopyLagBytes;
   const dueAtMs = lagMs < 0 ? Number.POSITIVE_INFINITY : segment.newestMs + lagMs;

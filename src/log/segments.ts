@@ -1,6 +1,7 @@
 import type { NewSegment, SegmentObject, SegmentRecord, SegmentState } from "#ports/log-store.ts";
 import type { IndexedBatch } from "./batch-index.ts";
 import { MAX_OFFSETS_PER_SEGMENT } from "./limits.ts";
+import { MAX_OBJECT_BATCH_BYTES } from "./tiering/limits.ts";
 
 /** What a topic says about the lengths of its segments, by Kafka's names. */
 export interface SegmentConfig {
@@ -55,6 +56,11 @@ export class Segment {
 
   get hasRows(): boolean {
     return this.endSequence > this.fromSequence;
+  }
+
+  /** No object takes it: it was written before there were segments, and leaves the store by retention alone. */
+  get isTooLarge(): boolean {
+    return this.sizeInBytes > MAX_OBJECT_BATCH_BYTES;
   }
 
   /** The newest record's time, or the time of the roll where records have none: by it the segment expires. */

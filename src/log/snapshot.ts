@@ -1,3 +1,4 @@
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import { Reader } from "#bytes/reader.ts";
 import { Writer } from "#bytes/writer.ts";
 import type { LeaderEpoch } from "./leader-epochs.ts";
@@ -79,14 +80,12 @@ function writeProducer(writer: Writer, producer: ProducerEntry): void {
   }
 }
 
-/** @throws Error when a newer Kedge wrote it. */
+/** @throws MalformedMessageError when it is none, or a newer Kedge wrote it. */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
   const version = reader.int16();
   if (version < 1 || version > SNAPSHOT_VERSION) {
-    throw new Error(
-      `a partition's snapshot has version ${version}; this Kedge reads ${SNAPSHOT_VERSION}: run a newer one`,
-    );
+    throw new MalformedMessageError(`its snapshot has version ${version}, and this Kedge knows ${SNAPSHOT_VERSION}`);
   }
   const logStartOffset = reader.int64();
   const logEndOffset = reader.int64();

@@ -128,4 +128,14 @@ export interface GroupEnvironment extends CoordinatorEnvironment, GroupTopics {
     readonly assignmentIntervalMs: number;
     readonly maxSize: number;
   };
+  /** What holds for one streams group (`streams.*`, or the broker's `group.streams.*`); missing: the defaults. */
+  streamsConfig?(groupId: string): {
+    readonly sessionTimeoutMs: number;
+    readonly heartbeatIntervalMs: number;
+    readonly assignmentIntervalMs: number;
+    readonly initialRebalanceDelayMs: number;
+    readonly standbyReplicas: number;
+    readonly rackAwareTags: readonly string[];
+    readonly maxSize: number;
+  };
 }

@@ -7,16 +7,19 @@ import { MemoryObjectStore } from "../doubles/memory-object-store.ts";
 import { produce, V } from "./requests.ts";
 import { configure, initialize, ShareMember } from "./share-client.ts";
 
-const VALUE = new Uint8Array(400_000).fill(7);
 const RECORDS = 9;
 const TOPIC_CONFIGS = {
-  "segment.bytes": "1048576",
   "remote.storage.enable": "true",
   "local.retention.bytes": "1000000",
 };
 
 describe("share fetch from a tiered log", () => {
-  it("gives every record, those from the object store first", async () => {
+  it.each([
+    ["gives every record, those from the object store first", 400_000, "1048576"],
+    // Objects are read in pieces of 1 MB: a batch of these begins 32 bytes before the end of one (found by the simulation, seed 42).
+    ["reads batches whose header lies in two pieces of an object", 524_200, "2097152"],
+  ])("%s", async (_, valueBytes, segmentBytes) => {
+    const value = new Uint8Array(valueBytes).fill(7);
     const configs = { "remote.log.storage.system.enable": "true" };
     const cluster = await CoreCluster.open([1], { objects: new MemoryObjectStore(), configs });
     const client = cluster.connect();
@@ -26,7 +29,10 @@ describe("share fetch from a tiered log", () => {
           name: "t",
           numPartitions: 1,
           replicationFactor: 1,
-          configs: Object.entries(TOPIC_CONFIGS).map(([name, value]) => ({ name, value })),
+          configs: Object.entries({ ...TOPIC_CONFIGS, "segment.bytes": segmentBytes }).map(([name, config]) => ({
+            name,
+            value: config,
+          })),
         },
       ],
       timeoutMs: 1000,
@@ -35,7 +41,7 @@ describe("share fetch from a tiered log", () => {
     await configure(client, { "share.auto.offset.reset": "earliest" });
     await initialize(client, topicId);
     for (let number = 0; number < RECORDS; number++) {
-      const record = { timestampMs: cluster.time.nowMs(), key: null, value: VALUE };
+      const record = { timestampMs: cluster.time.nowMs(), key: null, value };
       await produce(client, "t", buildBatch(compression, [record]));
     }
     for (let turn = 0; turn < 10; turn++) await cluster.time.advance(200_000);

@@ -1,107 +1,20 @@
 /** Segments, retention and tiers as clients see them: what each topic config changes. */
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
-import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
-import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19-create-topics.ts";
 import { DeleteTopicsRequest, DeleteTopicsResponse } from "#protocol/messages/20-delete-topics.ts";
-import {
-  IncrementalAlterConfigsRequest,
-  IncrementalAlterConfigsResponse,
-} from "#protocol/messages/44-incremental-alter-configs.ts";
 import { buildBatch } from "#records/builder.ts";
-import { readBatches } from "#records/reader.ts";
-import { CoreCluster, compression, type StorageOptions, type TestClient } from "../doubles/core-cluster.ts";
-import { MemoryObjectStore } from "../doubles/memory-object-store.ts";
-import { fetchFrom, produce, V } from "./requests.ts";
-
-const TOPIC_RESOURCE = 2;
-const HOUR_MS = 3_600_000;
-const EARLIEST = -2;
-const MAX_TIMESTAMP = -3;
-const EARLIEST_LOCAL = -4;
-const LATEST_TIERED = -5;
-const EARLIEST_PENDING_UPLOAD = -6;
-const VALUE = new Uint8Array(400_000).fill(7);
-
-class World {
-  readonly cluster: CoreCluster;
-  readonly client: TestClient;
-  readonly objects: MemoryObjectStore;
-
-  private constructor(cluster: CoreCluster, objects: MemoryObjectStore) {
-    this.cluster = cluster;
-    this.client = cluster.connect();
-    this.objects = objects;
-  }
-
-  /** A topic "t" of segments of two records. */
-  static async open(configs: Record<string, string> = {}, storage: StorageOptions = {}): Promise<World> {
-    const objects = new MemoryObjectStore();
-    const tiering = { "remote.log.storage.system.enable": "true" };
-    const world = new World(await CoreCluster.open([1], { objects, configs: tiering, ...storage }), objects);
-    expect(await world.create("t", { "segment.bytes": "1048576", ...configs })).toBe(ErrorCode.NONE);
-    return world;
-  }
-
-  async create(name: string, configs: Record<string, string>): Promise<number> {
-    const entries = Object.entries(configs).map(([config, value]) => ({ name: config, value }));
-    const response = await this.client.call(CreateTopicsRequest, CreateTopicsResponse, V.createTopics, {
-      topics: [{ name, numPartitions: 1, replicationFactor: 1, configs: entries }],
-      timeoutMs: 1000,
-    });
-    return response.topics[0].errorCode;
-  }
-
-  async alter(configs: Record<string, string>): Promise<number> {
-    const changes = Object.entries(configs).map(([name, value]) => ({ name, configOperation: 0, value }));
-    const answer = await this.client.call(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, 1, {
-      resources: [{ resourceType: TOPIC_RESOURCE, resourceName: "t", configs: changes }],
-    });
-    return answer.responses[0].errorCode;
-  }
-
-  /** Records of 400 KB, one a batch. */
-  async fill(count: number, timestampMs = this.cluster.time.nowMs()): Promise<void> {
-    for (let i = 0; i < count; i++) {
-      const batch = buildBatch(compression, [{ timestampMs, key: null, value: VALUE }]);
-      expect((await produce(this.client, "t", batch)).errorCode).toBe(ErrorCode.NONE);
-    }
-  }
-
-  async list(timestamp: number): Promise<number> {
-    const response = await this.client.call(ListOffsetsRequest, ListOffsetsResponse, V.listOffsets, {
-      replicaId: -1,
-      topics: [{ name: "t", partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp }] }],
-    });
-    expect(response.topics[0].partitions[0].errorCode).toBe(ErrorCode.NONE);
-    return response.topics[0].partitions[0].offset;
-  }
-
-  lists(...timestamps: readonly number[]): Promise<number[]> {
-    return Promise.all(timestamps.map((timestamp) => this.list(timestamp)));
-  }
-
-  async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 200_000) {
-      await this.cluster.time.advance(Math.min(left, 200_000));
-      for (let turn = 0; turn < 30; turn++) await this.cluster.time.advance(0);
-    }
-  }
-
-  /** The offsets of what a consumer reads from `offset` on. */
-  async consume(offset: number): Promise<number[]> {
-    const found: number[] = [];
-    for (let next = offset; ; ) {
-      const { errorCode, records, highWatermark } = await fetchFrom(this.client, "t", next);
-      expect(errorCode).toBe(ErrorCode.NONE);
-      for (const { header } of readBatches((records ?? new Uint8Array(0)) as Uint8Array)) {
-        next = header.baseOffset + header.lastOffsetDelta + 1;
-        found.push(header.baseOffset);
-      }
-      if (next >= highWatermark) return found;
-    }
-  }
-}
+import { compression } from "../doubles/core-cluster.ts";
+import { fetchFrom, produce } from "./requests.ts";
+import {
+  EARLIEST,
+  EARLIEST_LOCAL,
+  EARLIEST_PENDING_UPLOAD,
+  HOUR_MS,
+  LATEST_TIERED,
+  MAX_TIMESTAMP,
+  StorageWorld,
+  VALUE,
+} from "./storage-world.ts";
 
 describe("retention", () => {
   it.each([
@@ -110,7 +23,7 @@ describe("retention", () => {
     ["cleanup.policy compact", { "retention.ms": "1000", "cleanup.policy": "compact" }, 0],
     ["cleanup.policy compact,delete", { "retention.ms": "1000", "cleanup.policy": "compact,delete" }, 10],
   ])("follows %s when it changes", async (_, configs, start) => {
-    const world = await World.open();
+    const world = await StorageWorld.open();
     await world.fill(10);
     await world.pass(HOUR_MS);
     expect(await world.list(EARLIEST)).toBe(0);
@@ -127,7 +40,7 @@ describe("retention", () => {
     ["segment.ms", { "segment.ms": "60000" }, 9],
     ["segment.index.bytes", { "segment.index.bytes": "24" }, 8],
   ])("takes whole segments, which end by %s", async (_, configs, start) => {
-    const world = await World.open({ "segment.bytes": "100000000" });
+    const world = await StorageWorld.open({ "segment.bytes": "100000000" });
     expect(await world.alter(configs as unknown as Record<string, string>)).toBe(ErrorCode.NONE);
     const startMs = world.cluster.time.nowMs();
     for (let i = 0; i < 10; i++) await world.fill(1, startMs - (10 - i) * 61_000);
@@ -141,9 +54,10 @@ describe("a tiered topic", () => {
   const TIERED = { "remote.storage.enable": "true", "local.retention.ms": "1000" };
 
   it("answers and reads as if it were one log", async () => {
-    const world = await World.open(TIERED);
+    const world = await StorageWorld.open(TIERED);
     const startMs = world.cluster.time.nowMs();
     for (let i = 0; i < 9; i++) await world.fill(1, startMs + i);
+    await world.pass(1);
     expect(await world.lists(EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD)).toEqual([0, 7, 8]);
     await world.pass(HOUR_MS);
     world.objects.isDown = true;
@@ -159,7 +73,7 @@ describe("a tiered topic", () => {
   });
 
   it("goes with its objects", async () => {
-    const world = await World.open(TIERED);
+    const world = await StorageWorld.open(TIERED);
     await world.fill(9);
     await world.pass(HOUR_MS);
     expect(world.objects.objects.size).toBe(4);
@@ -173,14 +87,14 @@ describe("a tiered topic", () => {
   });
 
   it("must be allowed by remote.log.storage.system.enable, and may not be compacted", async () => {
-    const world = await World.open();
+    const world = await StorageWorld.open();
     expect(await world.create("compacted", { ...TIERED, "cleanup.policy": "compact" })).toBe(ErrorCode.INVALID_CONFIG);
     expect(await world.create("more", { ...TIERED, "retention.ms": "999" })).toBe(ErrorCode.INVALID_CONFIG);
     expect(await world.alter({ "remote.storage.enable": "true" })).toBe(ErrorCode.NONE);
     expect(await world.alter({ "remote.storage.enable": "false" })).toBe(ErrorCode.INVALID_CONFIG);
     const disabled = { "remote.storage.enable": "false", "remote.log.delete.on.disable": "true" };
     expect(await world.alter(disabled)).toBe(ErrorCode.NONE);
-    const without = await World.open({}, { configs: {} });
+    const without = await StorageWorld.open({}, { configs: {} });
     expect(await without.create("tiered", TIERED)).toBe(ErrorCode.INVALID_CONFIG);
   });
 });
@@ -188,7 +102,7 @@ describe("a tiered topic", () => {
 describe("a broker", () => {
   it("without room moves segments of any topic that deletes, and clients see nothing of it", async () => {
     const spaceLimits = { crowdedBytes: 1_500_000, fullBytes: 100_000_000 };
-    const world = await World.open({}, { spaceLimits });
+    const world = await StorageWorld.open({}, { spaceLimits });
     await world.fill(21);
     await world.pass(HOUR_MS);
     expect(world.objects.objects.size).toBeGreaterThan(5);
@@ -200,7 +114,7 @@ describe("a broker", () => {
 
   it("that is full refuses records with an error that clients retry, until there is room again", async () => {
     const spaceLimits = { crowdedBytes: 1_000_000, fullBytes: 3_000_000 };
-    const world = await World.open({}, { spaceLimits });
+    const world = await StorageWorld.open({}, { spaceLimits });
     world.objects.isDown = true;
     const batch = () => buildBatch(compression, [{ timestampMs: world.cluster.time.nowMs(), key: null, value: VALUE }]);
     let acknowledged = 0;
@@ -215,9 +129,9 @@ describe("a broker", () => {
   });
 
   it("whose commits have just failed tries no append before its pause is over", async () => {
-    const world = await World.open();
+    const world = await StorageWorld.open();
     const refuseUntilMs = world.cluster.time.nowMs() + 1000;
-    const paused = await World.open({}, { spaceLimits: { crowdedBytes: 1e9, fullBytes: 1e9, refuseUntilMs } });
+    const paused = await StorageWorld.open({}, { spaceLimits: { crowdedBytes: 1e9, fullBytes: 1e9, refuseUntilMs } });
     const batch = () => buildBatch(compression, [{ timestampMs: world.cluster.time.nowMs(), key: null, value: VALUE }]);
     expect((await produce(paused.client, "t", batch())).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
     await paused.pass(1000);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ApiKey } from "#protocol/api-keys.ts";
+import { ErrorCode } from "#protocol/errors.ts";
 import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.ts";
 import { batchOf, CoreCluster } from "../doubles/core-cluster.ts";
 import { settle } from "../doubles/manual-time.ts";
-import { createTopic, produceDraft } from "./requests.ts";
+import { createTopic, produce, produceDraft } from "./requests.ts";
 import { Producer } from "./transactional-client.ts";
 
 /** Two brokers; `id` is coordinated by one of them, and the partition of `t` is led by the other. */
@@ -139,6 +140,34 @@ describe("markers for partitions of other brokers", () => {
     }
     const reader = new Producer(cluster, "reader");
     expect(await reader.readCommitted("t", partition)).toEqual(["v1", "v2"]);
+  });
+
+  it("a coordinator that never answers holds a producer up for a bounded time, and nobody else", async () => {
+    const { cluster, here, partition } = await open();
+    const producer = new Producer(cluster, "id");
+    await producer.init();
+    const exchange = cluster.exchange;
+    cluster.exchange = (brokerId, frame) =>
+      apiKeyOf(frame) === ApiKey.AddPartitionsToTxn ? new Promise(() => undefined) : exchange(brokerId, frame);
+    const client = cluster.connect(3 - here);
+    const { transactionalId, producerId, producerEpoch } = producer;
+    const send = (value: string, baseSequence: number) => {
+      const records = batchOf([value], { producerId, producerEpoch, baseSequence, transactional: true });
+      client.send(ProduceRequest, 12, { ...produceDraft("t", records, { index: partition }), transactionalId });
+      return client.receive(ProduceResponse, 12);
+    };
+    const waiting = [send("a", 0), send("b", 1)];
+    const other = await produce(cluster.connect(3 - here), "t", batchOf(["other"]), { index: partition });
+    expect(other.errorCode).toBe(ErrorCode.NONE);
+    // Each waits for itself, behind the one before it.
+    for (let turn = 0; turn < 2; turn++) await cluster.time.advance(10_000);
+    const outcomes = (await Promise.all(waiting)).map(({ responses }) => responses[0].partitionResponses[0].errorCode);
+    expect(outcomes).toEqual([ErrorCode.NOT_ENOUGH_REPLICAS, ErrorCode.NOT_ENOUGH_REPLICAS]);
+    cluster.exchange = exchange;
+    expect((await send("a", 0)).responses[0].partitionResponses[0].errorCode).toBe(ErrorCode.NONE);
+    await producer.end(true);
+    await producer.settled();
+    expect(await producer.readCommitted("t", partition)).toEqual(["other", "a"]);
   });
 
   it("what a producer sends while its first batch waits for the coordinator comes after it", async () => {

@@ -9,6 +9,7 @@ describe("flags of npm start", () => {
       host: "127.0.0.1",
       advertisedHost: "127.0.0.1",
       dataDir: ".kedge",
+      s3: undefined,
       help: false,
     });
   });
@@ -45,7 +46,20 @@ describe("flags of npm start", () => {
     expect(parseFlags(["--host=[::]"])).toMatchObject({ host: "::", advertisedHost: "127.0.0.1" });
   });
 
+  it("takes an S3 store with its bucket behind it", () => {
+    const s3 = (url: string) => parseFlags(["--s3", url]).s3;
+    expect(s3("http://127.0.0.1:9000/kedge")).toEqual({ endpoint: "http://127.0.0.1:9000", bucket: "kedge" });
+    expect(s3("https://s3.example.org/behind/kedge/")).toEqual({
+      endpoint: "https://s3.example.org/behind",
+      bucket: "kedge",
+    });
+  });
+
   it.each([
+    [["--s3", "s3.example.org/kedge"]],
+    [["--s3", "https://s3.example.org"]],
+    [["--s3", "https://key:secret@s3.example.org/kedge"]],
+    [["--s3", ""]],
     [["--nope"]],
     [["extra"]],
     [["--kafka-port"]],

@@ -95,17 +95,27 @@ function node(client: string): string[] {
 }
 
 function installJava(): string[] {
-  const target = path.join(BUILD, "java");
+  return ["java", "-Xmx256m", "-cp", buildJava("java"), "kedge.Scenarios"];
+}
+
+/** Builds test/clients/streams, which needs the tools of Java's client; the class path of its programs in the package kedge.streams. */
+export function installStreams(): string {
+  return buildJava("streams");
+}
+
+/** Fetches the jars of a Maven project and compiles its programs; the class path of both. */
+function buildJava(project: string): string {
+  const target = path.join(BUILD, project);
   const libs = path.join(target, "libs");
   const classes = path.join(target, "classes");
-  const sources = filesOf(path.join(HERE, "java"));
+  const sources = filesOf(path.join(HERE, project));
   once(target, sources, () => {
-    const pom = path.join(HERE, "java/pom.xml");
+    const pom = path.join(HERE, project, "pom.xml");
     run("mvn", ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${libs}`]);
     const programs = sources.filter((name) => name.endsWith(".java"));
     run("javac", ["-proc:none", "-d", classes, "-cp", `${libs}/*`, ...programs]);
   });
-  return ["java", "-Xmx256m", "-cp", `${classes}:${libs}/*`, "kedge.Scenarios"];
+  return `${classes}:${libs}/*`;
 }
 
 function installPython(script: string): string[] {

@@ -35,6 +35,8 @@ export class CoreCluster {
   readonly stores = new Map<number, MemoryLogStore>();
   readonly brokers = new Map<number, Broker>();
   readonly fatal: unknown[] = [];
+  /** What the brokers said of partitions that they can't open. */
+  readonly unreadable: string[] = [];
   /** When brokers have said that they want to be woken. */
   readonly dues: number[] = [];
   #storage: StorageOptions = {};
@@ -79,6 +81,7 @@ export class CoreCluster {
       compression,
       peers: { exchange: (id, frame) => this.exchange(id ?? brokerId, frame) },
       onNextDue: (dueMs) => this.dues.push(dueMs),
+      onUnreadable: (sentence) => this.unreadable.push(sentence),
       onFatal: (error) => this.fatal.push(error),
     });
     this.stores.set(brokerId, store);

@@ -25,7 +25,7 @@ interface Disk {
  * `store.reopened()` on the same disk; a crash is `store.crashed()`, a new disk with what has been committed until now.
  */
 export class MemoryLogStore implements LogStore {
-  private readonly disk: Disk;
+  readonly disk: Disk;
   private readonly records: Map<number, PartitionRecord>;
   private readonly rowsOf: Map<number, Map<number, LogRow>>;
   private readonly manifest: SegmentTable;

@@ -34,6 +34,11 @@ export class SegmentTable {
     return found.state;
   }
 
+  /** Of all objects that segments refer to. */
+  objectKeys(): string[] {
+    return [...this.stored.values()].flatMap(({ record }) => record.object?.key ?? []);
+  }
+
   garbage(limit: number): string[] {
     return [...this.keys].slice(0, limit);
   }

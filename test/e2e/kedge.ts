@@ -12,6 +12,8 @@ export interface KedgeOptions {
   readonly httpPort?: number;
   /** More flags of `npm start`. */
   readonly flags?: readonly string[];
+  /** Beside this process's own environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** A real Kedge: the launcher and workerd in processes of their own. */
@@ -52,7 +54,7 @@ export async function startKedge(options: KedgeOptions = {}): Promise<Kedge> {
     "--data",
     dataDir,
   ];
-  const launcher = runLauncher([...flags, ...(options.flags ?? [])]);
+  const launcher = runLauncher([...flags, ...(options.flags ?? [])], options.env);
   const [, kafka, http, readyMs] = await launcher.outputMatching(READY_LINE);
   const { pid: workerdPid } = JSON.parse(readFileSync(join(dataDir, "lock"), "utf8")).runtime;
   return {
@@ -92,9 +94,9 @@ process.on("exit", () => {
 });
 
 /** Runs `npm start` without npm, with exactly these flags. */
-export function runLauncher(flags: readonly string[]): Launcher {
+export function runLauncher(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): Launcher {
   // As under npm the launcher ends with its parent: vitest kills its workers, which then end nothing themselves.
-  const env = { ...process.env, npm_lifecycle_event: "test" };
+  const env = { ...process.env, ...environment, npm_lifecycle_event: "test" };
   const child = spawn(process.execPath, [START_SCRIPT, ...flags], {
     cwd: ROOT,
     env,

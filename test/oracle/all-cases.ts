@@ -6,6 +6,7 @@ import { apiVersionsCases, idempotenceCases, produceCases, readCases, sessionCas
 import { shareFetchCases } from "./cases/share-fetch.ts";
 import { shareGroupCases } from "./cases/share-groups.ts";
 import { shareStateCases } from "./cases/share-state.ts";
+import { streamsGroupCases } from "./cases/streams-groups.ts";
 import { transactionalWriteCases } from "./cases/transactional-writes.ts";
 import { transactionCases } from "./cases/transactions.ts";
 import type { Session } from "./session.ts";
@@ -24,6 +25,7 @@ const CASES: Readonly<Record<string, (session: Session) => Promise<void>>> = {
   shares: shareGroupCases,
   "share-fetches": shareFetchCases,
   "share-state": shareStateCases,
+  streams: streamsGroupCases,
   topics: topicCases,
   configs: configCases,
 };

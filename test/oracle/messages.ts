@@ -85,6 +85,14 @@ import {
   ReadShareGroupStateSummaryResponse,
 } from "#protocol/messages/87-read-share-group-state-summary.ts";
 import {
+  StreamsGroupHeartbeatRequest,
+  StreamsGroupHeartbeatResponse,
+} from "#protocol/messages/88-streams-group-heartbeat.ts";
+import {
+  StreamsGroupDescribeRequest,
+  StreamsGroupDescribeResponse,
+} from "#protocol/messages/89-streams-group-describe.ts";
+import {
   DescribeShareGroupOffsetsRequest,
   DescribeShareGroupOffsetsResponse,
 } from "#protocol/messages/90-describe-share-group-offsets.ts";
@@ -148,4 +156,6 @@ export const ReadShareGroupStateSummary = [
 export const DescribeShareGroupOffsets = [DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse] as const;
 export const AlterShareGroupOffsets = [AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse] as const;
 export const DeleteShareGroupOffsets = [DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse] as const;
+export const StreamsGroupHeartbeat = [StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse] as const;
+export const StreamsGroupDescribe = [StreamsGroupDescribeRequest, StreamsGroupDescribeResponse] as const;
 export const ListConfigResources = [ListConfigResourcesRequest, ListConfigResourcesResponse] as const;

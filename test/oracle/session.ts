@@ -13,6 +13,7 @@ const SENTENCES: ReadonlySet<string> = new Set([
   "errorMessage",
   "batchIndexErrorMessage",
   "acknowledgeErrorMessage",
+  "statusDetail",
   "documentation",
 ]);
 
@@ -24,14 +25,12 @@ function compare(one: unknown, other: unknown): number {
 
 function nameOf(element: unknown): string {
   if (typeof element !== "object" || element === null) return "";
-  const { topic, topicName, name, groupId, partitionIndex, index, partition, partitions } = element as Record<
-    string,
-    unknown
-  >;
+  const { topic, topicName, name, groupId, subtopologyId, key, partitionIndex, index, partition, partitions } =
+    element as Record<string, unknown>;
   // Where a topic goes by its id alone, ids of two clusters are no order; how many of its partitions are named is one.
   const count = Array.isArray(partitions) ? partitions.length : 0;
   const number = Number(partitionIndex ?? index ?? partition ?? count);
-  return `${topic ?? topicName ?? name ?? groupId ?? ""} ${number < 0 ? number : String(number).padStart(9, "0")}`;
+  return `${topic ?? topicName ?? name ?? groupId ?? subtopologyId ?? key ?? ""} ${number < 0 ? number : String(number).padStart(9, "0")}`;
 }
 
 /** Whether a refused produce tells the log start offset depends in Kafka on how far the request came. No client looks at it. */

@@ -27,6 +27,8 @@ describe("workerd's config", () => {
     expect(config).toContain('(className = "ClusterObject", uniqueKey = "kedge-ClusterObject", enableSql = true)');
     expect(config).toContain('(name = "KEDGE_BROKERS", fromEnvironment = "KEDGE_BROKERS")');
     expect(config).toContain('(name = "SEGMENTS_FOLDER", service = "segments")');
+    expect(config).toContain('(name = "KEDGE_S3_BUCKET", fromEnvironment = "KEDGE_S3_BUCKET")');
+    expect(config).toContain('(name = "KEDGE_S3_SECRET_ACCESS_KEY", fromEnvironment = "KEDGE_S3_SECRET_ACCESS_KEY")');
   });
 
   it("takes over variables and flags", () => {

@@ -1,9 +1,9 @@
 import type { Broker } from "#broker/broker.ts";
 import { Connection } from "#broker/connection.ts";
-import { CLOSE_CONNECTION, NO_RESPONSE } from "#broker/handler.ts";
 import type { Activity } from "./activity.ts";
 import { FrameReader, UnreadableFrameError } from "./frame-reader.ts";
 import type { ReceiveBudget } from "./receive-budget.ts";
+import { writeAnswers } from "./write-answers.ts";
 
 /** What the connections of one object share. */
 export interface Listener {
@@ -27,7 +27,7 @@ export async function serveConnection(socket: Socket, { broker, budget }: Listen
     writer.abort(new Error("idle")).catch(() => undefined);
     socket.close().catch(() => undefined);
   };
-  const writing = writeAnswers(writer, connection, activity).finally(() => {
+  const writing = write(writer, connection, activity).finally(() => {
     connection.end();
     // Neither is waited for: with a read under way `cancel` never settles. Closing the socket is what ends that read.
     source.cancel().catch(() => undefined);
@@ -59,23 +59,13 @@ async function readFrames(frames: FrameReader, connection: Connection, activity:
   }
 }
 
-async function writeAnswers(
+async function write(
   writer: WritableStreamDefaultWriter<Uint8Array>,
   connection: Connection,
   activity: Activity,
 ): Promise<void> {
   try {
-    for (let outcome = await connection.next(); outcome !== null; outcome = await connection.next()) {
-      if (outcome === CLOSE_CONNECTION) break;
-      if (outcome === NO_RESPONSE) continue;
-      for (const piece of outcome) {
-        activity.writing();
-        await writer.write(piece);
-        activity.written();
-      }
-      outcome.whenWritten?.();
-    }
-    await writer.close();
+    await writeAnswers(writer, connection, activity);
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
     // A client that went away makes its socket's write fail; that is its right.

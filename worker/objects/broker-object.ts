@@ -61,6 +61,7 @@ export class BrokerObject extends DurableObject<Env> {
         objectStore: objectStoreOf(env),
         onObjectStoreFailed: (reason) => console.error("a segment could not be copied to the object store:", reason),
         onNextDue: (dueMs) => this.#wakeAt(context.storage, dueMs),
+        onUnreadable: (sentence) => console.error(sentence),
         onUncleanable: (error) => console.error("a log can't be compacted", error),
         peers: new BrokerTransport(
           env,

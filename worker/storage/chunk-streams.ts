@@ -1,46 +1,5 @@
 import type { Unavailable } from "#ports/object-store.ts";
 
-/** A body for a request, from chunks, without a length. */
-export class BodyOf {
-  readonly stream: ReadableStream<Uint8Array>;
-  /** What the iterator threw. */
-  failure: { readonly error: unknown } | null = null;
-
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    const { readable, writable } = new IdentityTransformStream();
-    this.stream = readable;
-    void this.pump(chunks, writable.getWriter());
-  }
-
-  private async pump(
-    chunks: AsyncIterable<Uint8Array>,
-    writer: WritableStreamDefaultWriter<Uint8Array>,
-  ): Promise<void> {
-    const iterator = chunks[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const { done, value } = await this.next(iterator);
-        if (done === true) break;
-        await writer.write(value);
-      }
-      await writer.close();
-    } catch {
-      // Either the chunks broke off, or whoever reads has gone: the request's own outcome tells.
-      await iterator.return?.().catch(() => undefined);
-      await writer.abort().catch(() => undefined);
-    }
-  }
-
-  private async next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
-    try {
-      return await iterator.next();
-    } catch (error) {
-      this.failure = { error };
-      throw error;
-    }
-  }
-}
-
 /** Runs what asks a store; an exception of the runtime means that it can't be reached. */
 export async function attempt<T>(run: () => Promise<T | Unavailable>): Promise<T | Unavailable> {
   try {
@@ -51,7 +10,7 @@ export async function attempt<T>(run: () => Promise<T | Unavailable>): Promise<T
 }
 
 /** The chunks cut and joined to parts of exactly `partBytes`; the last one is shorter, and there is one at least. */
-export async function* partsOf(chunks: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Uint8Array> {
+async function* partsOf(chunks: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let part = new Uint8Array(partBytes);
   let filled = 0;
   let isFirst = true;
@@ -70,4 +29,20 @@ export async function* partsOf(chunks: AsyncIterable<Uint8Array>, partBytes: num
     }
   }
   if (filled > 0 || isFirst) yield part.subarray(0, filled);
+}
+
+/** What is to be put: one part where that is enough, parts otherwise. */
+export async function wholeOrParts(
+  chunks: AsyncIterable<Uint8Array>,
+  partBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | AsyncGenerator<Uint8Array<ArrayBuffer>>> {
+  const parts = partsOf(chunks, partBytes);
+  const first = await parts.next();
+  const second = await parts.next();
+  return second.done === true ? first.value : follow([first.value, second.value], parts);
+}
+
+async function* follow<T>(begun: T[], rest: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* begun.splice(0);
+  yield* rest;
 }

@@ -6,7 +6,8 @@ import type {
   PutOutcome,
   Unavailable,
 } from "#ports/object-store.ts";
-import { attempt, BodyOf } from "./chunk-streams.ts";
+import { BodyOf } from "./body-of.ts";
+import { attempt } from "./chunk-streams.ts";
 
 /**
  * Linux writes dirty pages to the disk once they are 30 s old, looking every 5 s; workerd's disk service itself never asks for it. Twice that

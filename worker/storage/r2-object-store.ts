@@ -1,5 +1,5 @@
 import type { DeleteOutcome, GetOutcome, ListOutcome, ObjectStore, PutOutcome } from "#ports/object-store.ts";
-import { attempt, partsOf } from "./chunk-streams.ts";
+import { attempt, wholeOrParts } from "./chunk-streams.ts";
 
 /** R2 takes parts of 5 MB and more, all but the last of the same size, at most 10,000: with these, objects of 80 GB. */
 const PART_BYTES = 8 << 20;
@@ -15,11 +15,8 @@ export class R2ObjectStore implements ObjectStore {
 
   /** An object of one part is put at once; a larger one appears when its last part is there. */
   async put(key: string, chunks: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
-    const parts = partsOf(chunks, PART_BYTES);
-    const first = await parts.next();
-    const second = await parts.next();
-    if (second.done === true) return await this.putWhole(key, first.value);
-    return await this.putParts(key, [first.value, second.value], parts);
+    const body = await wholeOrParts(chunks, PART_BYTES);
+    return body instanceof Uint8Array ? await this.putWhole(key, body) : await this.putParts(key, body);
   }
 
   private putWhole(key: string, bytes: Uint8Array): Promise<PutOutcome> {
@@ -29,7 +26,7 @@ export class R2ObjectStore implements ObjectStore {
     });
   }
 
-  private async putParts(key: string, begun: Uint8Array[], rest: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
+  private async putParts(key: string, parts: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
     const created = await attempt(async () => ({
       kind: "created" as const,
       upload: await this.bucket.createMultipartUpload(key),
@@ -43,7 +40,7 @@ export class R2ObjectStore implements ObjectStore {
         return { kind: "added" as const };
       });
     try {
-      for await (const part of follow(begun, rest)) {
+      for await (const part of parts) {
         const added = await add(part);
         if (added.kind === "added") continue;
         await abandon(upload);
@@ -87,11 +84,6 @@ export class R2ObjectStore implements ObjectStore {
       return { kind: "listed", keys };
     });
   }
-}
-
-async function* follow(begun: Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* begun.splice(0);
-  yield* rest;
 }
 
 /** R2 itself forgets uploads that nobody completes, after a week. */

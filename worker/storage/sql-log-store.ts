@@ -169,18 +169,21 @@ export class SqlLogStore implements LogStore {
 
   async commit(commit: LogCommit): Promise<void> {
     if (Object.values(commit).every((part) => part.length === 0)) return;
-    this.storage.transactionSync(() => {
-      for (const record of commit.partitions) this.writePartition(record);
-      for (const row of commit.rows) this.writeRow(row);
-      for (const rewrite of commit.rewrites) {
-        this.deleteRows(rewrite);
-        for (const row of rewrite.rows) this.writeRow(row);
-      }
-      for (const range of commit.deletedRows) this.deleteRows(range);
-      this.manifest.apply(commit);
-      for (const number of commit.removedPartitions) this.sql.exec("DELETE FROM partitions WHERE number = ?", number);
-    });
+    if (isPlain(commit)) for (const row of commit.rows) this.writeRow(row);
+    else this.storage.transactionSync(() => this.apply(commit));
     await this.storage.sync();
+  }
+
+  private apply(commit: LogCommit): void {
+    for (const record of commit.partitions) this.writePartition(record);
+    for (const row of commit.rows) this.writeRow(row);
+    for (const rewrite of commit.rewrites) {
+      this.deleteRows(rewrite);
+      for (const row of rewrite.rows) this.writeRow(row);
+    }
+    for (const range of commit.deletedRows) this.deleteRows(range);
+    this.manifest.apply(commit);
+    for (const number of commit.removedPartitions) this.sql.exec("DELETE FROM partitions WHERE number = ?", number);
   }
 
   private writePartition(record: PartitionRecord): void {
@@ -214,6 +217,16 @@ export class SqlLogStore implements LogStore {
       rowId(partitionNumber, endSequence),
     );
   }
+}
+
+/**
+ * Nothing but rows of whole batches. What one turn writes reaches the disk in one transaction anyhow; a savepoint around it only adds the
+ * way back from a statement that fails, for which SQLite copies every page that it changes to a file (docs/decisions/0032). These rows need no
+ * way back: a statement fails for want of room, and SQLite then undoes the transaction, or by a bug, and rows that came before it are whole
+ * batches that nobody was told of, as a crash may leave them, too.
+ */
+function isPlain({ rows, ...others }: LogCommit): boolean {
+  return Object.values(others).every((part) => part.length === 0) && rows.every(({ index }) => index.length > 0);
 }
 
 function rowId(partitionNumber: number, sequence: number): number {

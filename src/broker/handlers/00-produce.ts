@@ -83,12 +83,15 @@ function inTransaction(
   const isFirst = !verification.isBusy(producerId);
   if (isFirst) {
     admission.begin(batches);
+    admission.askAtOnce();
     if (!admission.mustAsk) return answer(context, request, append(context, request, admission.admissions));
   }
   // The request lies in the connection's buffer, which others use meanwhile.
   const owned = ownRequest(request);
   const appended = verification.inOrder(producerId, async () => {
     if (!isFirst) admission.begin(batches);
+    if (admission.mustAsk) await admission.untilSettled();
+    admission.askAtOnce();
     if (admission.mustAsk) await admission.ask();
     return append(context, owned, admission.admissions);
   });
@@ -169,7 +172,7 @@ function appendToPartition(
   if (outcome.kind === "refused") {
     return {
       ...refused(data, outcome.errorCode),
-      logStartOffset: log.logStartOffset,
+      logStartOffset: log.committedStartOffset,
       errorMessage: outcome.errorMessage,
       recordErrors: outcome.recordErrors.map(({ batchIndex, message }) => ({
         batchIndex,

@@ -132,20 +132,22 @@ function isTiered(broker: Broker, topic: TopicImage | undefined): boolean {
 /** One of the log's ends; each comes with the epoch of the leader that wrote the record there. */
 function limitOf(log: PartitionLog, timestamp: number, { end, isTiered }: { end: number; isTiered: boolean }) {
   const at = (offset: number) => ({ timestamp: -1, offset, leaderEpoch: log.epochForOffset(offset) });
-  const localStartOffset = Math.max(log.logStartOffset, log.segments.localStartOffset);
-  const tieredEndOffset = isTiered ? log.segments.tieredEndOffset : null;
+  const places = log.segments.committedPlaces;
+  const startOffset = log.committedStartOffset;
+  const localStartOffset = Math.max(startOffset, places.localStartOffset);
+  const tieredEndOffset = isTiered ? places.tieredEndOffset : null;
   switch (timestamp) {
     case LATEST:
       return { timestamp: -1, offset: end, leaderEpoch: log.latestEpoch };
     case EARLIEST_LOCAL:
-      return at(isTiered ? localStartOffset : log.logStartOffset);
+      return at(isTiered ? localStartOffset : startOffset);
     case LATEST_TIERED:
       return tieredEndOffset === null ? NOT_FOUND : at(tieredEndOffset - 1);
     case EARLIEST_PENDING_UPLOAD:
       if (!isTiered) return NOT_FOUND;
-      return at(Math.max(tieredEndOffset ?? 0, log.logStartOffset));
+      return at(Math.max(tieredEndOffset ?? 0, startOffset));
     default:
-      return at(log.logStartOffset);
+      return at(startOffset);
   }
 }
 

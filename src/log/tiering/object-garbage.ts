@@ -5,6 +5,8 @@ import type { CommitMember, GroupCommit } from "../group-commit.ts";
 
 /** How long to wait before the object store is asked again after it failed. */
 const RETRY_MS = 30_000;
+/** What a process has sent before it died may arrive so much later: an object that was deleted meanwhile would be there for ever. */
+const LATE_PUT_MS = 10_000;
 
 export interface GarbageOptions {
   readonly store: LogStore;
@@ -29,8 +31,8 @@ export class ObjectGarbage implements CommitMember {
 
   constructor(options: GarbageOptions) {
     this.options = options;
-    // Nothing is under way yet: what a former process has left on the list is on the disk.
-    this.committed();
+    // What a former process has left on the list: some of it may still be on its way to the object store.
+    if (options.store.garbage(1).length > 0) this.wakeAfter(LATE_PUT_MS);
   }
 
   /** Notes a key whose object will be written once this is committed. It stays until a manifest refers to it, or `abandon`. */
@@ -82,9 +84,13 @@ export class ObjectGarbage implements CommitMember {
       this.wake();
       return;
     }
+    this.wakeAfter(RETRY_MS);
+  }
+
+  private wakeAfter(delayMs: number): void {
     this.retry = this.options.timers.set(() => {
       this.retry = null;
       this.wake();
-    }, RETRY_MS);
+    }, delayMs);
   }
 }

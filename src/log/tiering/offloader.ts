@@ -6,7 +6,6 @@ import type { Random } from "#ports/random.ts";
 import type { Timers } from "#ports/timers.ts";
 import type { PartitionLog } from "../partition-log.ts";
 import type { Segment } from "../segments.ts";
-import { MAX_OBJECT_BATCH_BYTES } from "./limits.ts";
 import type { ObjectGarbage } from "./object-garbage.ts";
 import { segmentKey } from "./object-key.ts";
 import { PackingEnded, SegmentPacker } from "./segment-object.ts";
@@ -54,7 +53,7 @@ export class Offloader {
 
   /** Copies one segment. False when it could not be claimed, is too large, or the offloader is busy. */
   copy(log: PartitionLog, segment: Segment, indexIntervalBytes: number): boolean {
-    if (!this.isFree || segment.sizeInBytes > MAX_OBJECT_BATCH_BYTES || !segment.claim()) return false;
+    if (!this.isFree || segment.isTooLarge || !segment.claim()) return false;
     this.isCopying = true;
     void this.run(log, segment, indexIntervalBytes);
     return true;

@@ -106,37 +106,54 @@ def produce(name, records_per_s, idempotent, acks, retries, ordered, config):
     due = 0.0
     paced_at = time.monotonic()
 
+    # What has had no delivery report: after a fatal error and a purge librdkafka now and then owes one for good.
+    unreported = {}
+
+    def note(order, became):
+        if order not in unreported:
+            # It was given up as unknown before.
+            return
+        session, invoked_ms, partition = unreported.pop(order)
+        HISTORY.add(
+            "produce",
+            name,
+            invoked_ms,
+            None if became["outcome"] == "unknown" else now(),
+            topic=TOPIC,
+            partition=partition,
+            acks=acks,
+            idempotent=idempotent,
+            session=session,
+            ordered=ordered,
+            order=order,
+            attempts=2 if retries and not idempotent else 1,
+            ids=[f"{name}#{order}"],
+            **became,
+        )
+
     def send():
         order = number
-        key = f"{name}#{order}"
-        session = f"{name}-{lives}"
-        invoked_ms = now()
+        partition = dice.randrange(PARTITIONS)
+        unreported[order] = (f"{name}-{lives}", now(), partition)
 
         def written(error, message):
             answered = error is None and acks != 0
             code = 0 if error is None else error.code()
             outcome = "acknowledged" if answered else "refused" if code in REFUSALS else "unknown"
-            HISTORY.add(
-                "produce",
-                name,
-                invoked_ms,
-                None if outcome == "unknown" else now(),
-                topic=TOPIC,
-                partition=message.partition(),
-                acks=acks,
-                idempotent=idempotent,
-                session=session,
-                ordered=ordered,
-                order=order,
-                attempts=2 if retries and not idempotent else 1,
-                ids=[key],
-                outcome=outcome,
-                # None where a later answer acknowledged it, too.
-                baseOffset=-1 if message.offset() is None or not answered else message.offset(),
-                errorCode=code,
-            )
+            # None where a later answer acknowledged it, too.
+            offset = -1 if message.offset() is None or not answered else message.offset()
+            note(order, {"outcome": outcome, "baseOffset": offset, "errorCode": code})
 
-        producer.produce(TOPIC, value_of(key), partition=dice.randrange(PARTITIONS), on_delivery=written)
+        try:
+            producer.produce(TOPIC, value_of(f"{name}#{order}"), partition=partition, on_delivery=written)
+        except BaseException:
+            # It was never taken.
+            del unreported[order]
+            raise
+
+    def forget():
+        for order in list(unreported):
+            note(order, {"outcome": "unknown", "baseOffset": -1, "errorCode": -1})
 
     while not FINISHING.is_set():
         due += records_per_s * (time.monotonic() - paced_at)
@@ -153,12 +170,14 @@ def produce(name, records_per_s, idempotent, acks, retries, ordered, config):
                 producer.purge()
                 producer.flush(FLUSH_TIMEOUT_S)
                 producer = Producer(settings)
+                forget()
                 lives += 1
         producer.poll(0)
         time.sleep(STEP_S)
     if producer.flush(FLUSH_TIMEOUT_S):
         producer.purge()
         producer.flush(FLUSH_TIMEOUT_S)
+    forget()
 
 
 def generation_of(consumer):

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { copyDue } from "#log/retention.ts";
+import { appendOne, OTHER_TOPIC, TOPIC } from "../setup.ts";
 import { CHECK_INTERVAL_MS, expectedRecords, TieredWorld } from "./world.ts";
 
 const TIERED = { remoteStorageEnable: true, localRetentionMs: 0 };
@@ -226,6 +228,30 @@ describe("a crowded store", () => {
     expect(world.log.segments.localStartOffset).toBeGreaterThan(10);
     expect(world.log.logStartOffset).toBe(0);
     expect((await world.readAll()).map(({ offset }) => offset)).toEqual(Array.from({ length: 40 }, (_, i) => i));
+  });
+
+  it("passes over a segment that no object takes, and the topic of it", async () => {
+    const world = new TieredWorld({}, { crowdedBytes: 60_000 });
+    world.objects.isDown = true;
+    const other = world.logs.getOrCreate(OTHER_TOPIC, 0);
+    const nowMs = world.time.nowMs();
+    for (let i = 0; i < 2; i++) {
+      await world.fill(5, 5, { values: ["x".repeat(5_000)] });
+      const content = { values: ["x".repeat(5_000)], timestampsMs: [nowMs] };
+      for (let j = 0; j < 5; j++) appendOne(other, content, { nowMs });
+      other.roll(nowMs);
+      appendOne(other, content, { nowMs });
+    }
+    await world.logs.committed();
+    world.log.segments.sealed[0].sizeInBytes = 2 ** 31;
+    world.objects.isDown = false;
+    await pass(world);
+    await pass(world);
+    expect([...world.objects.objects.keys()].filter((key) => key.includes(TOPIC))).toEqual([]);
+    expect(other.segments.sealed.map(({ object }) => object !== null)).toContain(true);
+    // A topic that wants to be tiered waits in the same way, and nobody looks again and again.
+    world.config = { ...world.config, remoteStorageEnable: true };
+    expect(copyDue(world.log, world.config, world.time.nowMs()).segment).toBeNull();
   });
 
   it("keeps compacted topics where they are", async () => {

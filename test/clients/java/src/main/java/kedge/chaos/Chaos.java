@@ -18,6 +18,8 @@ import org.apache.kafka.common.TopicPartition;
 /** kafka-clients as the clients of a chaos run: {@code kedge.chaos.Chaos JOB}, see test/chaos/client-job.ts. */
 public final class Chaos {
   private static final Duration PATIENCE = Duration.ofSeconds(3);
+  /** Of who reads at the end: nothing fails any more, but the machine may be slow. */
+  private static final Duration READ_PATIENCE = Duration.ofSeconds(60);
   private static final long PROBE_EVERY_MS = 500;
   private static final long READ_TIMEOUT_MS = 180_000;
   private static volatile boolean ending;
@@ -74,7 +76,7 @@ public final class Chaos {
         Admin admin = Admin.create(job.config("java-probe"))) {
       while (!ending) {
         try {
-          askOffsets(job, history, consumer);
+          askOffsets(job, history, consumer, PATIENCE);
           askCommitted(job, history, admin);
           Thread.sleep(PROBE_EVERY_MS);
         } catch (Exception error) {
@@ -84,10 +86,10 @@ public final class Chaos {
     }
   }
 
-  private static Map<TopicPartition, Long> askOffsets(Job job, History history, KafkaConsumer<byte[], byte[]> consumer) {
+  private static Map<TopicPartition, Long> askOffsets(Job job, History history, KafkaConsumer<byte[], byte[]> consumer, Duration patience) {
     long invokedMs = System.currentTimeMillis();
-    Map<TopicPartition, Long> ends = consumer.endOffsets(job.all(), PATIENCE);
-    Map<TopicPartition, Long> starts = consumer.beginningOffsets(job.all(), PATIENCE);
+    Map<TopicPartition, Long> ends = consumer.endOffsets(job.all(), patience);
+    Map<TopicPartition, Long> starts = consumer.beginningOffsets(job.all(), patience);
     long completedMs = System.currentTimeMillis();
     for (TopicPartition one : job.all()) {
       ObjectNode event = History.at(History.event("offsets", "java-probe", invokedMs, completedMs), one);
@@ -113,12 +115,11 @@ public final class Chaos {
   /** Reads the whole topic from its start to the end that the broker names, and asks what the groups have committed. */
   private static void readAll(Job job, History history) throws Exception {
     Map<String, Object> config = job.consumerConfig("java-reader");
-    // Nothing fails any more, but the machine may be slow.
-    config.put("default.api.timeout.ms", 60_000);
+    config.put("default.api.timeout.ms", (int) READ_PATIENCE.toMillis());
     try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(config);
         Admin admin = Admin.create(job.config("java-reader"))) {
       long invokedMs = System.currentTimeMillis();
-      Map<TopicPartition, Long> ends = askOffsets(job, history, consumer);
+      Map<TopicPartition, Long> ends = askOffsets(job, history, consumer, READ_PATIENCE);
       askCommitted(job, history, admin);
       consumer.assign(job.all());
       consumer.seekToBeginning(job.all());

@@ -1,0 +1,155 @@
+import type { Uuid } from "#bytes/uuid.ts";
+import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { ErrorCode } from "#protocol/errors.ts";
+import { storedKind } from "#protocol/stored/record.ts";
+import type { Refusal } from "../consumer/world.ts";
+import type { CommitIdentity, Group, GroupProtocol, MemberTimer, OffsetExpiry, PartitionAdmission } from "../group.ts";
+import type { GroupSpace } from "../group-space.ts";
+import type { Turn } from "../turn.ts";
+import { CHANGE_DECODERS, encodeChange } from "./changes.ts";
+import { type DescribedStreamsGroup, describeStreamsGroup } from "./describe.ts";
+import { StreamsGroup } from "./group.ts";
+import {
+  type StreamsHeartbeatCommand,
+  type StreamsHeartbeatReply,
+  type StreamsLeaveReply,
+  streamsHeartbeat,
+} from "./heartbeat.ts";
+import { removeMember } from "./leave.ts";
+import { DEFAULT_STREAMS_GROUP_CONFIG, type StreamsGroupConfig } from "./limits.ts";
+import { MemberState } from "./member.ts";
+import { updateTarget } from "./target.ts";
+import { type StreamsWorld, streamsGroup, timerOf } from "./world.ts";
+
+/** Streams groups (KIP-1071), as a coordinator sees them among all others, and the verbs of their members. */
+export class StreamsGroups implements GroupProtocol<StreamsGroup> {
+  readonly kind = "streams";
+  readonly replays: ReadonlyMap<number, (record: CoordinatorRecord) => void>;
+  private readonly world: StreamsWorld;
+
+  /** `bury` forgets an empty group of another protocol whose name is taken over. */
+  constructor(
+    space: GroupSpace,
+    bury: (group: Group, turn: Turn) => void,
+    configOf: (groupId: string) => StreamsGroupConfig = () => DEFAULT_STREAMS_GROUP_CONFIG,
+  ) {
+    this.world = { space, bury, configOf };
+    const replay = (record: CoordinatorRecord) => this.replay(record);
+    this.replays = new Map([...CHANGE_DECODERS.keys()].map((kind) => [kind, replay]));
+  }
+
+  heartbeat(command: StreamsHeartbeatCommand, turn: Turn): StreamsHeartbeatReply | StreamsLeaveReply | Refusal {
+    return streamsHeartbeat(this.world, command, turn);
+  }
+
+  /** Undefined when there is no such streams group. */
+  describe(groupId: string): DescribedStreamsGroup | undefined {
+    const group = streamsGroup(this.world, groupId);
+    return group === undefined ? undefined : describeStreamsGroup(group);
+  }
+
+  private replay(record: CoordinatorRecord): void {
+    const decoded = CHANGE_DECODERS.get(storedKind(record.key))?.(record);
+    if (decoded === undefined) return;
+    const { groupId, change } = decoded;
+    const { space } = this.world;
+    const known = space.get(groupId);
+    if (change.value === null) {
+      // Another kind of group may have taken the name since.
+      if (!(known instanceof StreamsGroup)) return;
+      if (change.kind === "group") space.remove(groupId);
+      else known.apply(change);
+      return;
+    }
+    const group = known instanceof StreamsGroup ? known : new StreamsGroup(groupId, space.budget);
+    if (group !== known) space.put(group);
+    group.apply(change);
+  }
+
+  /** The group has been loaded: nobody knows when its members were last heard of. It waits for no more of them. */
+  restartTimers(group: StreamsGroup, turn: Turn): void {
+    const { sessionTimeoutMs } = this.world.configOf(group.groupId);
+    for (const { memberId, state, rebalanceTimeoutMs } of group.members.values()) {
+      turn.setTimer(timerOf(group, "session", memberId), sessionTimeoutMs);
+      if (state === MemberState.UNREVOKED_TASKS) {
+        turn.setTimer(timerOf(group, "rebalance", memberId), rebalanceTimeoutMs);
+      }
+    }
+  }
+
+  onTimer({ kind, groupId, memberId }: MemberTimer, turn: Turn): void {
+    const group = streamsGroup(this.world, groupId);
+    if (group === undefined) return;
+    if (kind === "initial") {
+      if (group.members.size > 0 && group.configured !== null) updateTarget(this.world, group, group.configured, turn);
+      return;
+    }
+    const member = group.members.get(memberId);
+    if (member === undefined) return;
+    if (kind === "rebalance" && member.state !== MemberState.UNREVOKED_TASKS) return;
+    removeMember(group, memberId, turn);
+  }
+
+  listedProtocolType(): string {
+    return "streams";
+  }
+
+  *liveRecords(group: StreamsGroup): Generator<CoordinatorRecord, undefined> {
+    for (const change of group.liveChanges()) yield encodeChange(group.groupId, change);
+  }
+
+  liveRecordCount(group: StreamsGroup): number {
+    return group.liveChangeCount;
+  }
+
+  bury(group: StreamsGroup, turn: Turn): void {
+    turn.cancelTimer(timerOf(group, "initial"));
+    for (const memberId of group.members.keys()) {
+      turn.cancelTimer(timerOf(group, "session", memberId));
+      turn.cancelTimer(timerOf(group, "rebalance", memberId));
+    }
+    turn.records.push(...group.burials());
+  }
+
+  /**
+   * A member may commit with its epoch, and with an older one for what tasks read that it has had since then (KIP-1251): a commit that
+   * crosses a rebalance isn't lost. Without an epoch anybody may while the group is empty.
+   */
+  admitCommit(group: StreamsGroup, identity: CommitIdentity): ErrorCode | PartitionAdmission {
+    const { memberId, groupInstanceId, generationId: epoch, producer, isBeforeMemberEpochs } = identity;
+    if (epoch < 0 && group.members.size === 0) return ErrorCode.NONE;
+    if (producer !== undefined && epoch === -1 && memberId === "" && groupInstanceId === null) return ErrorCode.NONE;
+    const member = group.members.get(memberId);
+    if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
+    if (producer === undefined && isBeforeMemberEpochs) return ErrorCode.UNSUPPORTED_VERSION;
+    if (epoch === member.memberEpoch) return ErrorCode.NONE;
+    if (epoch > member.memberEpoch) return ErrorCode.STALE_MEMBER_EPOCH;
+    const { assigned, pendingRevocation } = member;
+    return (_topicId: Uuid, topic: string, partitionIndex: number) => {
+      const subtopologyId = group.subtopologyOfSource.get(topic) ?? "";
+      const since =
+        assigned.active.get(subtopologyId)?.get(partitionIndex) ??
+        pendingRevocation.active.get(subtopologyId)?.get(partitionIndex);
+      return since === undefined || epoch < since ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.NONE;
+    };
+  }
+
+  admitFetch(group: StreamsGroup, memberId: string | null, memberEpoch: number): ErrorCode {
+    if (memberId === null && memberEpoch < 0) return ErrorCode.NONE;
+    const member = group.members.get(memberId ?? "");
+    if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
+    return memberEpoch === member.memberEpoch ? ErrorCode.NONE : ErrorCode.STALE_MEMBER_EPOCH;
+  }
+
+  admitOffsetDelete(): ErrorCode {
+    return ErrorCode.NONE;
+  }
+
+  isSubscribedTo(group: StreamsGroup, topic: string): boolean {
+    return group.members.size > 0 && group.subtopologyOfSource.has(topic);
+  }
+
+  offsetExpiry(): OffsetExpiry {
+    return { sinceMs: null };
+  }
+}

@@ -7,10 +7,15 @@ export interface LoadJob {
   readonly records: number;
   readonly valueBytes: number;
   readonly batching: Batching;
+  /** Of a fetch: how often the topic is read, where the client can do so in one run. */
+  readonly passes?: number;
 }
 
-/** `default`: the client's own defaults. `large`: batches of up to 1 MB, waited for up to 100 ms. `none`: each record is sent at once. */
-export type Batching = "default" | "large" | "none";
+/**
+ * `default`: the client's own defaults. `medium`: batches of up to 256 KB, waited for up to 20 ms. `large`: of up to 1 MB, up to 100 ms.
+ * `none`: each record is sent at once.
+ */
+export type Batching = "default" | "medium" | "large" | "none";
 
 export interface Throughput {
   readonly records: number;
@@ -32,8 +37,10 @@ export interface LoadClient {
   readonly name: string;
   /** acks=all; from the first record handed over to the last acknowledged. */
   produce(job: LoadJob): Promise<Throughput>;
-  /** From the first record that arrives to the last; the whole topic from its beginning. */
+  /** The whole topic from its beginning, once or `passes` times. */
   fetch(job: LoadJob): Promise<Throughput>;
+  /** acks=all, at a steady rate, each record measured from the moment it was due. Not every client can. */
+  paced?(job: LoadJob, recordsPerSecond: number): Promise<Latency>;
   /** acks=all, one record at a time, the next one when the one before was acknowledged. */
   latency(job: LoadJob): Promise<Latency>;
 }

@@ -7,7 +7,7 @@ import type { Batching, Latency, LoadJob, Throughput } from "./load-client.ts";
  * Bytes of values in one send; the client has no batching of its own, so this is where it is decided. Small records take up to a
  * quarter more in a batch, and a broker takes 1 MB.
  */
-const SEND_BYTES: Record<Batching, number> = { default: 65_536, large: 800_000, none: 0 };
+const SEND_BYTES: Record<Batching, number> = { default: 65_536, medium: 200_000, large: 800_000, none: 0 };
 const SENDS_UNDER_WAY = 5;
 const FETCH_BYTES = 4_194_304;
 

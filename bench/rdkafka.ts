@@ -11,6 +11,7 @@ const RUN_TIMEOUT_MS = 120_000;
 
 const SETTINGS: Record<Batching, readonly string[]> = {
   default: [],
+  medium: ["batch.size=262144", "linger.ms=20", "batch.num.messages=100000"],
   large: ["batch.size=1000000", "linger.ms=100", "batch.num.messages=100000"],
   none: ["linger.ms=0"],
 };

@@ -1,18 +1,20 @@
 /**
  * `npm run bench`: how fast a Kedge is, driven by a stock client, as a table in a few minutes. `-- kernels|produce|fetch|latency|start`
  * measures one group; `--peer` puts Apache Kafka 4.4 beside it (as it comes, and with an fsync before each acknowledgement);
- * `--bootstrap HOST:PORT` (repeatable) any other broker; `--no-kedge` leaves Kedge out. `--json` prints one object a
+ * `--peer HOST:PORT` or `--bootstrap HOST:PORT` (repeatable) any other broker; `--no-kedge` leaves Kedge out. `--json` prints one object a
  * figure, `--markdown` the table alone; `groups` has ten thousand members send heartbeats, `rebalance` times members that come and go,
- * `big --gigabytes 5` loads, restarts and reads a large topic; `--rounds N` and `--client librdkafka|platformatic` say how.
+ * `tail` puts a broker with a thousand topics of which ten are used beside one with these ten, `big --gigabytes 5` loads, restarts and
+ * reads a large topic; `--rounds N` and `--client java|librdkafka|platformatic` say how.
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { runBigCase } from "#bench/big-case.ts";
 import { runGroupCase } from "#bench/group-case.ts";
+import { javaClient } from "#bench/java.ts";
 import { judge, toGoalTable } from "#bench/kernels/goals.ts";
 import { FULL_RUN, measureKernels, toTables } from "#bench/kernels/run.ts";
-import { LOAD_CASES, runLoadCase } from "#bench/load-cases.ts";
+import { halfLoad, LOAD_CASES, runLoadCase } from "#bench/load-cases.ts";
 import type { LoadClient } from "#bench/load-client.ts";
 import { inRounds, type Measured } from "#bench/measure.ts";
 import { platformaticClient } from "#bench/platformatic.ts";
@@ -20,6 +22,7 @@ import { rdkafkaClient } from "#bench/rdkafka.ts";
 import { runRebalanceCase } from "#bench/rebalance-case.ts";
 import { circumstances, footer, toJson, toTable } from "#bench/report.ts";
 import { firstStart, runStartCase } from "#bench/start-case.ts";
+import { runTailCase } from "#bench/tail-case.ts";
 import { apacheKafka, byAddress, kedge, type Restartable, type Target } from "#bench/targets.ts";
 
 const GROUPS = ["produce", "fetch", "latency", "start", "kernels"];
@@ -28,6 +31,9 @@ const BIG = "big";
 /** The same: ten thousand members of groups that do nothing but beat. */
 const MEMBERS = "groups";
 const REBALANCE = "rebalance";
+/** A thousand topics of which ten are used. */
+const TAIL = "tail";
+const BY_NAME = [BIG, MEMBERS, REBALANCE, TAIL];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,24 +48,34 @@ const { values, positionals } = parseArgs({
     gigabytes: { type: "string", default: "5" },
   },
 });
-const unknown = positionals.filter((group) => ![...GROUPS, BIG, MEMBERS, REBALANCE].includes(group));
+/** `--peer HOST:PORT` measures that broker instead of starting one. */
+const addresses = positionals.filter((word) => /^\S+:\d+$/.test(word));
+const names = positionals.filter((word) => !addresses.includes(word));
+const unknown = names.filter((group) => ![...GROUPS, ...BY_NAME].includes(group));
 if (unknown.length > 0)
-  throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, BIG, MEMBERS, REBALANCE].join(", ")}`);
-const groups = positionals.length > 0 ? positionals : GROUPS;
+  throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, ...BY_NAME].join(", ")}`);
+const groups = names.length > 0 ? names : GROUPS;
 const rounds = Number(values.rounds);
 const say = values.json || values.markdown ? (_text: string) => {} : (text: string) => console.error(text);
 
+/** Kafka's own client where there is one, as its users have it. */
 function chooseClient(): LoadClient {
   if (values.client === "platformatic") return platformaticClient();
-  const native = rdkafkaClient();
-  if (typeof native !== "string") return native;
-  if (values.client === "librdkafka") throw new Error(native);
-  say(`${native}; using @platformatic/kafka, which is slower than the broker`);
+  const makers = { java: javaClient, librdkafka: rdkafkaClient };
+  const wanted =
+    values.client === undefined ? [javaClient, rdkafkaClient] : [makers[values.client as keyof typeof makers]];
+  for (const make of wanted) {
+    const made = make?.() ?? `no such client: ${values.client}`;
+    if (typeof made !== "string") return made;
+    if (values.client !== undefined) throw new Error(made);
+    say(made);
+  }
+  say("using @platformatic/kafka, which is slower than the broker");
   return platformaticClient();
 }
 
 function restartables(): Restartable[] {
-  const kafkas = values.peer ? [apacheKafka(false), apacheKafka(true)] : [];
+  const kafkas = values.peer && addresses.length === 0 ? [apacheKafka(false), apacheKafka(true)] : [];
   const found = [...(values["no-kedge"] ? [] : [kedge()]), ...kafkas];
   for (const missing of found.filter((one) => typeof one === "string")) say(missing);
   return found.filter((one) => typeof one !== "string");
@@ -78,11 +94,12 @@ async function measureStart(own: readonly Restartable[]): Promise<Measured[]> {
 async function measureLoad(targets: readonly Target[], client: LoadClient): Promise<Measured[]> {
   const measured: Measured[] = [];
   for (const one of LOAD_CASES.filter((candidate) => groups.includes(candidate.group))) {
-    say(one.name);
+    const pace = halfLoad(measured);
+    say(one.paced ? `${one.name}: ${pace} records/s` : one.name);
     const subjects = targets.map((subject) => ({ name: subject.name, subject }));
     // One run before it counts: compilers, page cache, the topic's first segment.
-    for (const { subject } of subjects) await runLoadCase(subject.kafka, client, one);
-    measured.push(...(await inRounds(rounds, subjects, (target) => runLoadCase(target.kafka, client, one))));
+    for (const { subject } of subjects) await runLoadCase(subject.kafka, client, one, pace);
+    measured.push(...(await inRounds(rounds, subjects, (target) => runLoadCase(target.kafka, client, one, pace))));
   }
   return measured;
 }
@@ -97,7 +114,7 @@ async function main(): Promise<void> {
     const targets: Target[] = [];
     try {
       for (const target of own) targets.push(await target.start());
-      targets.push(...values.bootstrap.map(byAddress));
+      targets.push(...[...addresses, ...values.bootstrap].map(byAddress));
       measured.push(...(await measureLoad(targets, client)));
     } finally {
       for (const target of targets) await target.stop();
@@ -121,6 +138,12 @@ async function main(): Promise<void> {
     } finally {
       for (const target of targets) await target.stop();
     }
+  }
+  if (groups.includes(TAIL)) {
+    const few = await kedge().start();
+    const many = await kedge().start();
+    const stop = () => Promise.all([few.stop(), many.stop()]);
+    measured.push(...(await runTailCase(few, many, rounds).finally(stop)));
   }
   if (groups.includes(BIG)) {
     const subjects = own.map((subject) => ({ name: subject.name, subject }));

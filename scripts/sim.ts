@@ -5,6 +5,7 @@
  *   -- --until MS       simulated time before the quiet end
  *   -- --trace          prints all that happens
  *   -- --jobs N         in so many processes
+ *   -- --regressions    the smallest workloads of all bugs that were found
  *   -- --mutants [TEXT] sows the bugs of `test/sim/mutants/list.ts` one after the other (those whose name holds TEXT)
  *
  * A failure prints its seed and a smaller workload that fails as well; trace and history are written to `build/sim/`.
@@ -14,6 +15,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { generate } from "#test/sim/generate.ts";
 import { MUTANTS } from "#test/sim/mutants/list.ts";
+import { regressions } from "#test/sim/regressions.ts";
 import { type RunResult, run } from "#test/sim/run.ts";
 import { shrink } from "#test/sim/shrink.ts";
 
@@ -31,6 +33,7 @@ const { values, positionals } = parseArgs({
     trace: { type: "boolean", default: false },
     jobs: { type: "string", default: "1" },
     mutants: { type: "boolean", default: false },
+    regressions: { type: "boolean", default: false },
     brief: { type: "boolean", default: false },
   },
 });
@@ -80,6 +83,18 @@ async function runSeeds(first: number, count: number): Promise<number> {
     `${count} seeds, ${simulatedSeconds.toFixed(0)} simulated seconds in ${wall.toFixed(1)} s (${cpu.toFixed(1)} s of CPU): ` +
       `${(simulatedSeconds / wall).toFixed(0)} per second (${(simulatedSeconds / cpu).toFixed(0)} per second of CPU); ${failures} failed`,
   );
+  return failures;
+}
+
+async function runRegressions(): Promise<number> {
+  let failures = 0;
+  for (const { seed, what, workload } of regressions) {
+    const { problems } = await run(workload);
+    if (problems.length === 0) continue;
+    failures += 1;
+    console.log(`seed ${seed} fails:\n  ${problems.slice(0, MAX_SHOWN).join("\n  ")}\n  it was mended once: ${what}`);
+  }
+  console.log(`${regressions.length} regressions; ${failures} failed`);
   return failures;
 }
 
@@ -155,6 +170,7 @@ const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 
 function main(): Promise<number> {
+  if (values.regressions) return runRegressions();
   if (values.mutants) return runMutants(positionals[0] ?? "", jobs);
   return jobs > 1 ? runSlices(first, count, jobs) : runSeeds(first, count);
 }

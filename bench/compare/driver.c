@@ -14,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define READ_BATCH 10000
+/* A read waits until it is full: the numbers of records are multiples of it. */
+#define READ_BATCH 1000
 #define SILENCE_MS 30000
 
 static long delivered, failed;

@@ -19,18 +19,18 @@ import type { Timers } from "#ports/timers.ts";
 import type { Transport } from "#ports/transport.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Compression } from "#records/compression.ts";
-import { FetchSessions } from "./fetch-sessions.ts";
+import { GroupCoordinators } from "./coordinator/group-coordinators.ts";
+import { groupEnvironment } from "./coordinator/group-environment.ts";
+import { FetchSessions } from "./fetch/sessions.ts";
 import { Gauge } from "./gauge.ts";
-import { GroupCoordinators } from "./group-coordinators.ts";
-import { groupEnvironment } from "./group-environment.ts";
 import type { Handler, Peer } from "./handler.ts";
 import { Peers } from "./peers.ts";
 import { ProducerIds } from "./producer-ids.ts";
-import { Shares } from "./shares.ts";
+import { Shares } from "./share/shares.ts";
 import { StorageCare } from "./storage-care.ts";
 import { StreamsTopics } from "./streams-topics.ts";
-import { TransactionCoordinators } from "./transaction-coordinators.ts";
-import { TransactionVerification } from "./transaction-verification.ts";
+import { TransactionCoordinators } from "./transaction/coordinators.ts";
+import { TransactionVerification } from "./transaction/verification.ts";
 
 /** How often a broker that suspects its image asks the controller for a newer one at most. */
 const IMAGE_MIN_AGE_MS = 1_000;

@@ -11,6 +11,8 @@ export interface SpaceLimits {
 
 /** After how many appended bytes the store is asked for its size again. */
 const ASK_EVERY_BYTES = 4 << 20;
+/** How often it is asked while it is full: room comes by deletions, which append nothing. */
+const ASK_WHEN_FULL_EVERY_MS = 1_000;
 
 /** How much room the log store has left, asked now and then. */
 export class LocalSpace {
@@ -18,6 +20,7 @@ export class LocalSpace {
   private readonly store: LogStore;
   private usedBytes: number;
   private appendedBytes = 0;
+  private askedWhenFullMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: LogStore, limits: SpaceLimits) {
     this.store = store;
@@ -57,7 +60,16 @@ export class LocalSpace {
 
   /** Whether an append may not even be tried. Clients go first: what coordinators write is little, and much hangs on it. */
   refuses(origin: "client" | "coordinator", nowMs: number): boolean {
-    return nowMs < (this.limits.refuseUntilMs ?? 0) || (this.isFull && origin === "client");
+    if (nowMs < (this.limits.refuseUntilMs ?? 0)) return true;
+    return origin === "client" && this.isFull && this.isStillFull(nowMs);
+  }
+
+  private isStillFull(nowMs: number): boolean {
+    if (Math.abs(nowMs - this.askedWhenFullMs) >= ASK_WHEN_FULL_EVERY_MS) {
+      this.askedWhenFullMs = nowMs;
+      this.ask();
+    }
+    return this.isFull;
   }
 
   private get isFull(): boolean {

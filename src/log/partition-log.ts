@@ -1,12 +1,11 @@
 import type { Uuid } from "#bytes/uuid.ts";
-import type { LogCommit, LogStore, PartitionEntry, PartitionRecord } from "#ports/log-store.ts";
+import type { LogCommit, PartitionEntry, PartitionRecord } from "#ports/log-store.ts";
 import { stampBatch } from "#records/batch.ts";
-import type { Compression } from "#records/compression.ts";
 import { type Appended, type AppendOptions, type AppendOutcome, type AppendPlan, decideAppend } from "./append.ts";
-import type { CommitMember, GroupCommit } from "./group-commit.ts";
+import type { CommitMember } from "./group-commit.ts";
 import { type EpochEndOffset, LeaderEpochs } from "./leader-epochs.ts";
 import { SNAPSHOT_EVERY_BATCHES, SNAPSHOT_EVERY_ROWS } from "./limits.ts";
-import type { LocalSpace } from "./local-space.ts";
+import type { LogEnvironment } from "./log-environment.ts";
 import {
   BatchTimestamps,
   LookupBudget,
@@ -25,29 +24,14 @@ import {
 } from "./partition-outcomes.ts";
 import { PartitionRows } from "./partition-rows.ts";
 import { PartitionSegments } from "./partition-segments.ts";
-import type { ProducerBudget } from "./producer-budget.ts";
 import { type LastProduced, ProducerState } from "./producer-state.ts";
 import { type ReadLimits, readBatches } from "./read.ts";
 import type { RecoveredPartition } from "./recovery.ts";
-import type { RowCache } from "./row-cache.ts";
-import { NO_SNAPSHOT, type RowRemovals } from "./row-removals.ts";
+import { NO_SNAPSHOT } from "./row-removals.ts";
 import { ActiveSegment, type Segment } from "./segments.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import { type AbortedTransaction, AbortedTransactions, abortsIn } from "./transaction-index.ts";
 import { understood } from "./unreadable.ts";
-
-/** What the partitions of one broker share. */
-export interface LogEnvironment {
-  readonly store: LogStore;
-  readonly compression: Compression;
-  readonly cache: RowCache;
-  readonly commits: GroupCommit;
-  readonly removals: RowRemovals;
-  readonly producers: ProducerBudget;
-  readonly space: LocalSpace;
-  /** Segments with objects were given up. */
-  readonly onGarbage: () => void;
-}
 
 /** DeleteRecords' offset for "up to the high watermark". */
 export const DELETE_TO_HIGH_WATERMARK = -1;
@@ -150,7 +134,8 @@ export class PartitionLog implements CommitMember {
   get lastStableOffset(): number {
     const unstable = this.producers.firstUnstableOffset;
     if (unstable === null || unstable >= this.watermark) return this.watermark;
-    return Math.max(unstable, this.startOffset);
+    // A log start that isn't committed may be taken back, and this with it.
+    return Math.max(unstable, this.durableStartOffset);
   }
 
   /** The aborted transactions that reach into [fromOffset, upperBound), where all have ended. @throws UnreadableLogError */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CoordinatorPartition } from "#broker/coordinator-partition.ts";
+import { CoordinatorPartition } from "#broker/coordinator/partition.ts";
 import type { CoordinatorMachine, Decision } from "#coordinator/machine.ts";
 import type { CoordinatorEnvironment } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";

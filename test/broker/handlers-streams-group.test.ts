@@ -181,6 +181,67 @@ describe("StreamsGroupHeartbeat and StreamsGroupDescribe", () => {
     expect((await beat(client, join("m"))).errorCode).toBe(0);
   });
 
+  it("knows its members by their ids, epochs and instances", async () => {
+    const { cluster, client } = await open();
+    const own = topology([subtopology("0", { sourceTopics: ["t"] })]);
+    const all = { activeTasks: [ALL[0]], standbyTasks: [], warmupTasks: [] };
+    await beat(client, join("a", { topology: own }));
+    await cluster.time.advance(TARGET_MS);
+    await beat(client, join("a", { topology: own, rackId: "r" }));
+    const errorOf = async (draft: object) => (await beat(client, { memberId: "a", ...draft })).errorCode;
+    expect(await errorOf({ memberEpoch: 3 })).toBe(ErrorCode.NONE);
+    expect(await errorOf({ memberEpoch: 2, ...all })).toBe(ErrorCode.NONE);
+    expect(await errorOf({ memberEpoch: 2 })).toBe(ErrorCode.FENCED_MEMBER_EPOCH);
+    expect(await errorOf({ memberEpoch: 1, ...all })).toBe(ErrorCode.FENCED_MEMBER_EPOCH);
+    expect(await errorOf({ memberEpoch: 4 })).toBe(ErrorCode.FENCED_MEMBER_EPOCH);
+    expect(await errorOf({ memberEpoch: 3, memberId: "x" })).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+    expect(await errorOf({ memberEpoch: -1, memberId: "x" })).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+    const strange = [{ subtopologyId: "0", partitions: [4] }];
+    expect(await errorOf({ memberEpoch: 3, ...all, activeTasks: strange })).toBe(ErrorCode.INVALID_REQUEST);
+    expect(await errorOf({ memberEpoch: 3, topology: own })).toBe(ErrorCode.INVALID_REQUEST);
+    const newer = { ...own, epoch: 1 };
+    expect((await beat(client, join("b", { topology: newer }))).errorCode).toBe(ErrorCode.INVALID_REQUEST);
+    const twice = [1, 2].map((offset) => ({ subtopologyId: "0", partition: 0, offset }));
+    expect(await errorOf({ memberEpoch: 3, taskOffsets: twice })).toBe(ErrorCode.INVALID_REQUEST);
+    await beat(client, join("s", { topology: own, instanceId: "i" }));
+    const second = join("z", { topology: own, instanceId: "i" });
+    expect((await beat(client, second)).errorCode).toBe(ErrorCode.UNRELEASED_INSTANCE_ID);
+    await beat(client, { memberId: "s", memberEpoch: -2, instanceId: "i" });
+    expect((await beat(client, second)).errorCode).toBe(ErrorCode.NONE);
+    const former = { memberId: "s", memberEpoch: 3, instanceId: "i" };
+    expect((await beat(client, former)).errorCode).toBe(ErrorCode.FENCED_INSTANCE_ID);
+    expect((await beat(client, { ...former, instanceId: "j" })).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+  });
+
+  it("a static member that goes for a while has given back what it had to", async () => {
+    const { cluster, client } = await open();
+    const own = topology([subtopology("0", { sourceTopics: ["t"] })]);
+    await beat(client, join("s", { topology: own, instanceId: "i" }));
+    await cluster.time.advance(TARGET_MS);
+    await beat(client, join("b", { topology: own }));
+    const told = await beat(client, { memberId: "s", memberEpoch: 2, instanceId: "i" });
+    expect(told.activeTasks?.[0].partitions.length).toBe(2);
+    expect((await beat(client, { memberId: "b", memberEpoch: 3 })).activeTasks).toBe(null);
+    await beat(client, { memberId: "s", memberEpoch: -2, instanceId: "i" });
+    const got = await beat(client, { memberId: "b", memberEpoch: 3 });
+    expect(got.activeTasks?.[0].partitions.length).toBe(2);
+  });
+
+  it("tells who answers queries for what", async () => {
+    const { cluster, client } = await open();
+    const own = topology([subtopology("0", { sourceTopics: ["t"] })]);
+    const userEndpoint = { host: "h", port: 7 };
+    const entry = { userEndpoint, activePartitions: [{ topic: "t", partitions: [0, 1, 2, 3] }], standbyPartitions: [] };
+    const joined = await beat(client, join("a", { topology: own, userEndpoint }));
+    expect(joined).toMatchObject({ endpointInformationEpoch: 0, partitionsByUserEndpoint: [entry] });
+    expect((await beat(client, { memberId: "a", memberEpoch: 2 })).partitionsByUserEndpoint).toBe(null);
+    const moved = await beat(client, { memberId: "a", memberEpoch: 2, userEndpoint: { host: "h", port: 8 } });
+    expect(moved.endpointInformationEpoch).toBe(1);
+    await cluster.time.advance(TARGET_MS);
+    const b = await beat(client, join("b", { topology: own }));
+    expect(b.partitionsByUserEndpoint).toMatchObject([{ userEndpoint: { host: "h", port: 8 } }]);
+  });
+
   it("tells members that lack a tag, if they understand it", async () => {
     const { client } = await open({ "streams.rack.aware.assignment.tags": "zone,rack" });
     const tags = { clientTags: [{ key: "rack", value: "r" }] };

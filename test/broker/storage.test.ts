@@ -128,6 +128,18 @@ describe("a broker", () => {
     expect(await world.consume(0)).toHaveLength(acknowledged + 1);
   });
 
+  it("that is full takes records again as soon as some have been deleted", async () => {
+    const spaceLimits = { crowdedBytes: 1e9, fullBytes: 3_000_000 };
+    const world = await StorageWorld.open({}, { spaceLimits });
+    await world.create("other", {});
+    const batch = () => buildBatch(compression, [{ timestampMs: world.cluster.time.nowMs(), key: null, value: VALUE }]);
+    while ((await produce(world.client, "t", batch())).errorCode === ErrorCode.NONE);
+    expect((await produce(world.client, "other", batch())).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+    await world.client.call(DeleteTopicsRequest, DeleteTopicsResponse, 6, { topics: [{ name: "t" }], timeoutMs: 1000 });
+    await world.pass(1_000);
+    expect((await produce(world.client, "other", batch())).errorCode).toBe(ErrorCode.NONE);
+  });
+
   it("whose commits have just failed tries no append before its pause is over", async () => {
     const world = await StorageWorld.open();
     const refuseUntilMs = world.cluster.time.nowMs() + 1000;

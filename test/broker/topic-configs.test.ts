@@ -96,7 +96,7 @@ const EVIDENCE: Readonly<Record<string, Evidence>> = {
   },
   "delete.retention.ms": { file: "test/broker/compaction.test.ts", title: "forgets tombstones after" },
   "errors.deadletterqueue.group.enable": {
-    file: "test/broker/share-dead-letters.test.ts",
+    file: "test/broker/share/dead-letters.test.ts",
     title: "are archived all the same when the topic isn't meant for them",
   },
   "index.interval.bytes": async () => {

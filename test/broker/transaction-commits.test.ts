@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CoreCluster } from "../doubles/core-cluster.ts";
 import { createTopic } from "./requests.ts";
-import { Producer } from "./transactional-client.ts";
+import { Producer } from "./transaction/client.ts";
 
 /** How many commits to disk each step of a transaction waits for, where one broker is the coordinator and leads all partitions. */
 async function commitsOf(steps: readonly ((producer: Producer) => Promise<unknown>)[]): Promise<number[]> {

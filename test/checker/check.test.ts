@@ -284,12 +284,27 @@ describe("a broken promise", () => {
       { isComplete: true },
     ],
     ["not-copied", [...COPIED, fetched(0, ["a", "b"], { topic: "from" })], { isComplete: true }],
+    [
+      "went-back",
+      [
+        ...FINE,
+        committedOnly(0, ["a"], { lastStableOffset: 3, nextOffset: 1, highWatermark: 3 }),
+        committedOnly(0, [], {
+          lastStableOffset: 1,
+          nextOffset: 0,
+          highWatermark: 3,
+          invokedMs: 2_000,
+          completedMs: 2_001,
+        }),
+      ],
+    ],
+    ["uncommitted-read", [...FINE, committedOnly(0, ["a", "b"], { lastStableOffset: 1, highWatermark: 3 })]],
   ])("%s", (rule, history, options) => {
     expect(rulesBroken(history, options)).toContain(rule);
   });
 
   it("is known by every rule", () => {
-    expect(RULES).toHaveLength(24);
+    expect(RULES).toHaveLength(31);
   });
 });
 

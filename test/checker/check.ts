@@ -1,8 +1,10 @@
+import { checkConsumers } from "./consumers.ts";
 import { checkGroups } from "./groups.ts";
 import type { Anomaly, CheckOptions, FetchEvent, HistoryEvent, TopicEvent } from "./history.ts";
 import { partitionsOf, SeenLog } from "./logs.ts";
 import { checkProducers } from "./producers.ts";
 import { Report } from "./report.ts";
+import { checkShares } from "./shares.ts";
 import { checkTransactions } from "./transactions.ts";
 
 /**
@@ -18,6 +20,8 @@ export function check(history: readonly HistoryEvent[], options: CheckOptions = 
   checkProducers(history, logs, report);
   checkGroups(history, logs, report);
   checkTransactions(history, logs, report);
+  checkConsumers(history, report);
+  checkShares(history, logs, report);
   checkProducerIds(history, report);
   checkTopics(history, report);
   if (options.lateMs) for (const log of logs.values()) checkLate(log, options.lateMs, report);

@@ -14,6 +14,9 @@ export type HistoryEvent =
   | CommittedEvent
   | JoinEvent
   | AssignmentEvent
+  | HeartbeatEvent
+  | AcquisitionEvent
+  | AcknowledgementEvent
   | ProducerIdEvent
   | TransactionEvent
   | CopierEvent
@@ -54,6 +57,13 @@ export interface ProduceEvent extends Exchange, PartitionOf {
   readonly transaction?: string;
   /** What each record is a copy of, by id, where a program writes what it has read. */
   readonly copies?: readonly string[];
+  /** The key of each record, where they have keys, and which of them delete theirs. */
+  readonly keys?: readonly string[];
+  readonly tombstones?: readonly boolean[];
+  /** The timestamp of its records, on the clock of this history: by it they expire. */
+  readonly timestampMs?: number;
+  /** As it was sent. */
+  readonly sizeInBytes?: number;
   /** Kafka's error code of the last answer. 45 (OUT_OF_ORDER_SEQUENCE_NUMBER) only for a batch that was the next in order. */
   readonly errorCode: number;
 }
@@ -65,6 +75,8 @@ export interface FetchEvent extends Exchange, PartitionOf {
   readonly offset: number;
   readonly errorCode: number;
   readonly highWatermark: number;
+  /** Missing or -1 where the answer didn't say. Readers of committed records are shown nothing from there on. */
+  readonly lastStableOffset?: number;
   /** -1 where the answer didn't say. */
   readonly logStartOffset: number;
   /** The offset behind the last batch of the answer; the offset asked for when there was none. */
@@ -81,10 +93,18 @@ export interface SeenRecord {
   readonly id: string;
 }
 
-/** ListOffsets for the beginning or the end. */
+/** ListOffsets for one of the places that it has a name for; -1 = there is none. `max-timestamp` is a record's. */
 export interface OffsetsEvent extends Exchange, PartitionOf {
   readonly type: "offsets";
-  readonly which: "earliest" | "latest";
+  /** `stable` is the end for readers of committed records. */
+  readonly which:
+    | "earliest"
+    | "latest"
+    | "max-timestamp"
+    | "earliest-local"
+    | "latest-tiered"
+    | "earliest-pending"
+    | "stable";
   readonly offset: number;
 }
 
@@ -134,6 +154,38 @@ export interface AssignmentEvent extends Exchange {
   readonly partitions: readonly PartitionOf[];
 }
 
+/** A ConsumerGroupHeartbeat that was taken (KIP-848). */
+export interface HeartbeatEvent extends Exchange {
+  readonly type: "heartbeat";
+  readonly group: string;
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  /** The member's, 0 to join; and what it is from then on. */
+  readonly epoch: number;
+  readonly nextEpoch: number;
+  /** What the member had when it sent this. */
+  readonly owned: readonly PartitionOf[];
+  /** What it is to have; null = as it was told before. */
+  readonly assigned: readonly PartitionOf[] | null;
+}
+
+/** A ShareFetch's answer for one partition that acquired something (KIP-932). */
+export interface AcquisitionEvent extends Exchange, PartitionOf {
+  readonly type: "acquisition";
+  readonly group: string;
+  readonly memberId: string;
+  readonly ranges: readonly { readonly first: number; readonly last: number; readonly deliveryCount: number }[];
+}
+
+/** What a member of a share group says of records that it has acquired, one partition and one answer. */
+export interface AcknowledgementEvent extends Exchange, PartitionOf {
+  readonly type: "acknowledgement";
+  readonly group: string;
+  readonly memberId: string;
+  readonly said: readonly { readonly offset: number; readonly how: "accept" | "release" | "reject" | "gap" }[];
+  readonly outcome: "acknowledged" | "refused" | "unknown";
+}
+
 export interface ProducerIdEvent extends Exchange {
   readonly type: "producer-id";
   readonly producerId: number;
@@ -165,6 +217,8 @@ export interface TopicEvent extends Exchange {
   readonly name: string;
   /** The number of partitions that there are to be; 0 for a deletion. */
   readonly partitions: number;
+  /** What a topic was created with, where that isn't Kafka's default: some rules depend on it. */
+  readonly configs?: Readonly<Record<string, string>>;
   readonly outcome: "acknowledged" | "refused" | "unknown";
 }
 
@@ -197,6 +251,9 @@ export const RULES = [
   "went-back",
   "deleted-came-back",
   "log-start-moved",
+  "vanished",
+  "stale-value",
+  "misplaced",
   "commit-lost",
   "commit-fenced",
   "two-owners",
@@ -211,6 +268,10 @@ export const RULES = [
   "torn-transaction",
   "copied-twice",
   "not-copied",
+  "acquired-twice",
+  "redelivered",
+  "delivery-count",
+  "undelivered",
 ] as const;
 export type Rule = (typeof RULES)[number];
 
@@ -226,8 +287,12 @@ export interface CheckOptions {
   readonly lateMs?: number;
   /** The clocks went on so far that empty groups which had committed nothing may have been forgotten. */
   readonly forgetsGroups?: boolean;
+  /** How long a member of a share group holds what it gets; 0 = clocks jump, and nobody can tell. */
+  readonly recordLockMs?: number;
   /** Only DeleteRecords moves the start of a log. */
   readonly noRetention?: boolean;
+  /** How far brokers' clocks may be from that of this history: then topics whose configs are known expire as those say. */
+  readonly clockSkewMs?: number;
 }
 
 /** The key of a partition in maps. */

@@ -26,6 +26,11 @@ export class Report {
     return this.options.staleReads !== true || invokedMs >= this.quietMs;
   }
 
+  /** When the quiet time begins; infinity without one. */
+  get quietFromMs(): number {
+    return this.quietMs;
+  }
+
   isQuiet(atMs: number): boolean {
     return atMs >= this.quietMs;
   }

@@ -81,7 +81,7 @@ function checkWhole(
 function expectedIds(batch: ProduceEvent, logs: ReadonlyMap<string, SeenLog>): string[] {
   const log = logs.get(keyOf(batch));
   if (log === undefined || batch.outcome !== "acknowledged" || log.history.isDoomed) return [];
-  return batch.ids.filter((_, index) => batch.baseOffset + index >= log.deletedBefore);
+  return batch.ids.filter((id, index) => log.whyNotMissing(batch.baseOffset + index, id) !== null);
 }
 
 function checkCopies(

@@ -1,5 +1,5 @@
 import type { Broker } from "#broker/broker.ts";
-import { GroupCoordinators } from "#broker/group-coordinators.ts";
+import { GroupCoordinators } from "#broker/coordinator/group-coordinators.ts";
 import type { Handler } from "#broker/handler.ts";
 import { offsetCommit } from "#broker/handlers/08-offset-commit.ts";
 import { offsetFetch } from "#broker/handlers/09-offset-fetch.ts";

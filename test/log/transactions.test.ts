@@ -66,6 +66,9 @@ describe("the last stable offset", () => {
     for (let sequence = 0; sequence < 3; sequence++) write(log, { sequence });
     await logs.committed();
     log.deleteRecordsBefore(2);
+    // Nobody is told before it is durable.
+    expect(log.lastStableOffset).toBe(0);
+    await logs.committed();
     expect(log.lastStableOffset).toBe(2);
   });
 

@@ -86,6 +86,15 @@ export class WireClient {
     }
   }
 
+  /** Takes nothing from the socket any more, so that the broker's answers wait in its hands. */
+  hold(): void {
+    this.#socket.pause();
+  }
+
+  goOn(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -34,6 +34,8 @@ export interface HostOptions {
   onBug(error: unknown): void;
 }
 
+type Step = "commit" | "object";
+
 /** The place of one broker: what is durable of it, its clock, and the instances that the platform starts of its object. */
 export class BrokerHost {
   readonly id: number;
@@ -45,6 +47,7 @@ export class BrokerHost {
   slowDiskByMs = 0;
   failingDiskUntilMs = 0;
   starts = 0;
+  #crashAt: { readonly step: Step; left: number } | null = null;
   #downUntilMs = 0;
   #instance: Instance | null = null;
   readonly #olds = new Set<Instance>();
@@ -93,6 +96,19 @@ export class BrokerHost {
     this.#instance = null;
   }
 
+  crashAt(step: Step, count: number): void {
+    this.#crashAt = { step, left: count };
+  }
+
+  /** An instance begins or ends a step that it may die in: true when it does. */
+  diesAt(step: Step): boolean {
+    if (this.#crashAt?.step !== step) return false;
+    this.#crashAt.left -= 1;
+    if (this.#crashAt.left > 0) return false;
+    this.#crashAt = null;
+    return true;
+  }
+
   doubleStart(forMs: number, failsReads: boolean): void {
     const old = this.#instance;
     if (old === null || !old.isOpen) return;
@@ -107,6 +123,7 @@ export class BrokerHost {
     this.#downUntilMs = 0;
     this.slowDiskUntilMs = 0;
     this.failingDiskUntilMs = 0;
+    this.#crashAt = null;
     for (const old of this.#olds) old.die(false);
   }
 
@@ -166,8 +183,10 @@ class Instance implements Caller {
         },
         controller: controller.rpc(this),
         peers: peers.transport(this),
-        objectStore: objects.of(this),
-        onUncleanable: onBug,
+        objectStore: objects.of(this, () => {
+          if (!this.#isOld && this.#host.diesAt("object")) this.#host.crash(0, false);
+        }),
+        onUncleanable: (error) => this.#judge(error),
         logStore: this.#store,
         compression,
         onFatal: (error) => {
@@ -223,6 +242,11 @@ class Instance implements Caller {
     if (this.isAlive && !this.#isOld) this.#pending = commit;
     const isSlow = scheduler.nowMs < host.slowDiskUntilMs;
     const delayMs = 0.2 + this.#random.exponential(0.5) + (isSlow ? this.#random.exponential(host.slowDiskByMs) : 0);
+    if (this.isAlive && !this.#isOld && host.diesAt("commit")) {
+      scheduler.at(delayMs * this.#random.fraction(), "", () => {
+        if (this.isAlive && !this.#isOld) host.crash(0, false);
+      });
+    }
     return new Promise((resolve, reject) => {
       scheduler.at(delayMs, `disk ${this.brokerId}`, () => {
         if (!this.isAlive) return;

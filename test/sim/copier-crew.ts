@@ -72,8 +72,9 @@ export class CopierCrew {
     for (const copier of this.#all) copier.process.kill();
     const byId = Map.groupBy(this.#specs, (spec) => spec.transactionalId);
     for (const [transactionalId, [spec]] of byId) {
+      if (spec.isAbandoned === true) continue;
       const keeper = { ...spec, name: `${transactionalId}-keeper`, abortShare: 0, slowShare: 0, pollGapMs: 20 };
-      this.#keepers.push(this.#start({ ...keeper, maxRecords: 100 }));
+      this.#keepers.push(this.#start({ ...keeper, maxRecords: 100, lateShare: 0 }));
     }
   }
 
@@ -96,7 +97,8 @@ export class CopierCrew {
       for (const position of topic === undefined ? [] : auditor.positionsOf(topic)) {
         const end = await auditor.end(position);
         const place = () => keeper.positions.get(`${name} ${position.partition}`)?.offset ?? -1;
-        while (place() < end) await auditor.process.sleep(KEEPER_PATIENCE_MS);
+        // What it has read in a transaction that is still open it may have to read again.
+        while (place() < end || keeper.isInTransaction) await auditor.process.sleep(KEEPER_PATIENCE_MS);
         reached.push({ topic: topicKey(position), partition: position.partition });
       }
     }

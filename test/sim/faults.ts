@@ -8,6 +8,14 @@ export type Fault =
       readonly downMs: number;
       readonly isSilent: boolean;
     }
+  /** The broker dies in the middle of its n-th commit from now, or when its n-th call to the object store was carried out. */
+  | {
+      readonly kind: "crash-at-step";
+      readonly atMs: number;
+      readonly broker: number;
+      readonly step: "commit" | "object";
+      readonly count: number;
+    }
   /**
    * The platform starts the broker's object a second time. The old one keeps its connections for a while and answers from memory; it can't
    * commit any more, and its storage reads fail or are as old as its memory.

@@ -1,4 +1,6 @@
 import type { Fault } from "./faults.ts";
+import { withGroups } from "./generate-groups.ts";
+import { withStorage } from "./generate-storage.ts";
 import { Prng } from "./prng.ts";
 import type {
   AdminAction,
@@ -9,6 +11,7 @@ import type {
   ProducerSpec,
   ReaderSpec,
   TopicSpec,
+  WatcherSpec,
   Workload,
 } from "./workload.ts";
 
@@ -36,14 +39,16 @@ export function generate(seed: number, untilMs?: number): Workload {
   const hasDoomed = random.chance(0.3);
   if (hasDoomed) topics.push({ name: DOOMED, partitions: 2 });
   const names = topics.map(({ name }) => name).filter((name) => name !== DOOMED);
-  const producers = makeProducers(random, names, hasDoomed);
+  const producers = makeBumping(seed, makeProducers(random, names, hasDoomed));
   const members = makeMembers(random, names, duration);
-  const watchers = members
+  const groupWatchers = members
     .map(({ group, topics: watched }) => ({ group, topics: watched }))
     .filter(({ group }, at) => members.findIndex((member) => member.group === group) === at && random.chance(0.6))
     .map((one) => ({ ...one, name: `w-${one.group}`, gapMs: random.pick([50, 200, 1_000]) }));
-  const copiers = random.chance(0.35) ? makeCopiers(random, names, duration) : [];
+  const copiers = random.chance(0.35) ? makeLate(seed, makeCopiers(random, names, duration)) : [];
+  if (copiers.length > 0 && seed % 3 === 0) copiers.push(makeAbandoned(seed, names, duration));
   const hasCopies = copiers.length > 0;
+  const watchers = [...groupWatchers, ...watchCopies(seed, copiers)];
   if (hasCopies) topics.push({ name: COPIES, partitions: random.between(1, 3) });
   const readsCopies = hasCopies ? [...names, COPIES] : names;
   const readers = makeReaders(random, { names: readsCopies, hasDoomed, hasCopies });
@@ -51,7 +56,20 @@ export function generate(seed: number, untilMs?: number): Workload {
   const lives = [...members, ...copiers].map(({ name }) => `${name}.1`);
   const clients = [...producers, ...readers].map(({ name }) => name).concat(lives);
   const faults = random.chance(0.1) ? [] : makeFaults(random, { duration, brokers, clients });
-  return { seed, untilMs: duration, brokers, topics, producers, readers, members, watchers, copiers, admin, faults };
+  const workload = withGroups({
+    seed,
+    untilMs: duration,
+    brokers,
+    topics,
+    producers,
+    readers,
+    members,
+    watchers,
+    copiers,
+    admin,
+    faults,
+  });
+  return withStorage(workload);
 }
 
 /** Short segments, most of them in the object store, some of which leave the disk. Nothing expires. */
@@ -168,6 +186,49 @@ function makeCopiers(random: Prng, names: readonly string[], duration: number): 
     }
   }
   return copiers;
+}
+
+/** What was added later has chance of its own, so that the rest of a seed stays what it was. */
+function makeLate(seed: number, copiers: readonly CopierSpec[]): CopierSpec[] {
+  const random = Prng.named(seed, "late batches");
+  return copiers.map((copier) => ({ ...copier, lateShare: random.pick([0, 0.1, 0.3]) }));
+}
+
+/** Looks at the offsets of copiers, waiting for transactions that are being ended. */
+function watchCopies(seed: number, copiers: readonly CopierSpec[]): WatcherSpec[] {
+  const random = Prng.named(seed, "watchers of copies");
+  const byGroup = Map.groupBy(copiers, ({ group }) => group);
+  return [...byGroup].map(([group, [{ from }]]) => {
+    const gapMs = random.pick([60, 200, 600]);
+    return { name: `w-${group}`, group, topics: [...from, COPIES], gapMs, isStable: true };
+  });
+}
+
+/** Some idempotent producers keep their id when a batch is given up. */
+function makeBumping(seed: number, producers: readonly ProducerSpec[]): ProducerSpec[] {
+  const random = Prng.named(seed, "epochs");
+  return producers.map((producer) => ({ ...producer, bumpsEpoch: producer.idempotent && random.chance(0.5) }));
+}
+
+/** A transactional id that nobody takes up again: what it leaves open is aborted when its time is over. */
+function makeAbandoned(seed: number, names: readonly string[], duration: number): CopierSpec {
+  const random = Prng.named(seed, "abandoned");
+  return {
+    name: "c-gone",
+    transactionalId: "gone",
+    group: "copies-gone",
+    from: names,
+    to: COPIES,
+    isV2: random.chance(0.5),
+    maxRecords: 5,
+    pollGapMs: 100,
+    abortShare: 0.2,
+    slowShare: 0.3,
+    isAbandoned: true,
+    transactionTimeoutMs: random.pick([1_000, 4_000, 20_000]),
+    startMs: random.between(0, duration / 2),
+    ends: [],
+  };
 }
 
 function makeEnds(random: Prng, duration: number): MemberEnd[] {

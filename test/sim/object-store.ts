@@ -13,8 +13,16 @@ import type { Scheduler } from "./scheduler.ts";
 
 const FAILED: Unavailable = { kind: "unavailable", reason: "the object store failed" };
 const FAILED_SHARE = 0.02;
+/** What is sent arrives within this time, or not at all. */
+const MAX_SLOW_MS = 8_000;
 /** Of what is called failed so much was carried out all the same, wholly or in part. */
 const CARRIED_OUT_SHARE = 0.5;
+
+interface ObjectCall<T> {
+  readonly what: string;
+  readonly carryOut: (isWhole: boolean) => T;
+  readonly onStep: () => void;
+}
 
 /** The bucket of the cluster: far away, slow at times, out of reach at others, and never wrong about what it has confirmed. */
 export class SimObjectStore {
@@ -45,11 +53,19 @@ export class SimObjectStore {
     this.#slowUntilMs = 0;
   }
 
-  /** The store as one instance of a broker reaches it; what it has sent arrives also when the instance has ended meanwhile. */
-  of(caller: Caller): ObjectStore {
+  /** What lies in it. */
+  get keys(): Iterable<string> {
+    return this.#objects.keys();
+  }
+
+  /**
+   * The store as one instance of a broker reaches it; what it has sent arrives also when the instance has ended meanwhile. `onStep` hears of
+   * all that was carried out.
+   */
+  of(caller: Caller, onStep: () => void = () => undefined): ObjectStore {
     const random = Prng.named(this.#seed, `objects ${caller.brokerId} ${this.#callers++}`);
     const call = <T>(what: string, carryOut: (isWhole: boolean) => T): Promise<T | Unavailable> =>
-      this.#call(caller, random, { what, carryOut });
+      this.#call(caller, random, { what, carryOut, onStep });
     return {
       settleMs: 0,
       put: async (key, chunks): Promise<PutOutcome> => {
@@ -81,18 +97,15 @@ export class SimObjectStore {
     };
   }
 
-  #call<T>(
-    caller: Caller,
-    random: Prng,
-    { what, carryOut }: { readonly what: string; readonly carryOut: (isWhole: boolean) => T },
-  ): Promise<T | Unavailable> {
+  #call<T>(caller: Caller, random: Prng, { what, carryOut, onStep }: ObjectCall<T>): Promise<T | Unavailable> {
     const { nowMs } = this.#scheduler;
-    const slowMs = nowMs < this.#slowUntilMs ? random.exponential(this.#slowByMs) : 0;
+    const slowMs = nowMs < this.#slowUntilMs ? Math.min(random.exponential(this.#slowByMs), MAX_SLOW_MS) : 0;
     return new Promise((resolve) => {
       this.#scheduler.at(5 + random.exponential(15) + slowMs, `objects ${caller.brokerId} ${what}`, () => {
         const isDown = this.#scheduler.nowMs < this.#downUntilMs;
         const fails = isDown || random.chance(FAILED_SHARE);
         const outcome = !fails || random.chance(CARRIED_OUT_SHARE) ? carryOut(!fails || random.chance(0.5)) : FAILED;
+        if (caller.isAlive) onStep();
         this.#scheduler.at(2 + random.exponential(5), "", () => {
           if (caller.isAlive) resolve(fails ? FAILED : outcome);
         });

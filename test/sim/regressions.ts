@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { Workload } from "./workload.ts";
 
 export interface Regression {
   readonly seed: number;
   /** What went wrong, before it was mended. */
   readonly what: string;
-  /** As small as it was when it was found. */
+  /** As small as it was when it was found; where limits were small then, `npm run sim -- --regressions` has them so. */
   readonly workload: Workload;
 }
 
@@ -74,5 +76,103 @@ export const regressions: readonly Regression[] = [
       admin: [],
       faults: [{ kind: "clock-jump", atMs: 1_483, broker: 3, byMs: 1_018_354 }],
     },
+  },
+  {
+    seed: 3,
+    what: "a read that brought several rows in lost their buffers under its answer (limits made small)",
+    workload: {
+      seed: 3,
+      untilMs: 4695,
+      brokers: 2,
+      topics: [
+        { name: "t0", partitions: 3 },
+        { name: "t1", partitions: 1 },
+        { name: "t2", partitions: 2, configs: { "segment.ms": "300", "retention.ms": "-1" } },
+      ],
+      producers: [
+        {
+          name: "p1",
+          topics: ["t0", "t1", "t2"],
+          acks: -1,
+          idempotent: false,
+          maxInFlight: 1,
+          version: 12,
+          codec: 0,
+          meanGapMs: 200,
+          maxRecords: 3,
+          valueBytes: 400,
+          startMs: 220,
+          deliveryTimeoutMs: 5000,
+          requestTimeoutMs: 10000,
+          strayShare: 0,
+          bumpsEpoch: false,
+        },
+      ],
+      readers: [],
+      members: [],
+      watchers: [],
+      copiers: [],
+      admin: [],
+      faults: [],
+      consumers: [],
+      sharers: [
+        {
+          name: "s1c0",
+          group: "s1",
+          topics: ["t0", "t1", "t2"],
+          version: 2,
+          maxRecords: 20,
+          heartbeatMs: 200,
+          pollGapMs: 10,
+          holdMs: 300,
+          slowShare: 0.02,
+          releaseShare: 0.3,
+          rejectShare: 0.05,
+          isImplicit: true,
+          startMs: 62,
+          ends: [],
+        },
+        {
+          name: "s1c1",
+          group: "s1",
+          topics: ["t0", "t1", "t2"],
+          version: 1,
+          maxRecords: 100,
+          heartbeatMs: 600,
+          pollGapMs: 60,
+          holdMs: 10,
+          slowShare: 0,
+          releaseShare: 0.3,
+          rejectShare: 0.05,
+          isImplicit: true,
+          startMs: 2334,
+          ends: [
+            { atMs: 44, how: "leave", returnAfterMs: 220 },
+            { atMs: 7257, how: "leave", returnAfterMs: 4008 },
+          ],
+        },
+        {
+          name: "s1c2",
+          group: "s1",
+          topics: ["t0", "t1", "t2"],
+          version: 1,
+          maxRecords: 100,
+          heartbeatMs: 200,
+          pollGapMs: 60,
+          holdMs: 10,
+          slowShare: 0.15,
+          releaseShare: 0.3,
+          rejectShare: 0,
+          isImplicit: false,
+          startMs: 1450,
+          ends: [{ atMs: 7282, how: "leave", returnAfterMs: 4701 }],
+        },
+      ],
+    },
+  },
+  {
+    seed: 17,
+    what: "a copy to the object store that ended after a failed commit threw into nowhere",
+    workload: JSON.parse(readFileSync(path.join(import.meta.dirname, "regression-17.json"), "utf8")) as Workload,
   },
 ];

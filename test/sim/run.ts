@@ -4,13 +4,20 @@ import { Admin } from "./clients/admin.ts";
 import { Auditor } from "./clients/auditor.ts";
 import { topicKey } from "./clients/client.ts";
 import { LostError } from "./clients/connection.ts";
+import { Consumer } from "./clients/consumer.ts";
+import { listOffset } from "./clients/fetcher.ts";
 import { Member } from "./clients/member.ts";
 import { Producer } from "./clients/producer.ts";
 import { Reader } from "./clients/reader.ts";
+import { Sharer } from "./clients/sharer.ts";
+import { Surveyor } from "./clients/surveyor.ts";
+import { Writer } from "./clients/writer.ts";
 import { CopierCrew } from "./copier-crew.ts";
 import { StorageError } from "./disk.ts";
-import { Simulation } from "./simulation.ts";
-import type { MemberSpec, Workload } from "./workload.ts";
+import { GroupCrew } from "./group-crew.ts";
+import { LogAudit } from "./log-audit.ts";
+import { RECORD_LOCK_MS, Simulation } from "./simulation.ts";
+import type { ConsumerSpec, MemberSpec, SharerSpec, Workload } from "./workload.ts";
 
 const SETUP_MS = 120_000;
 /** How long what is left over may take once all is well again. */
@@ -18,6 +25,9 @@ const SETTLE_MS = 240_000;
 const AUDIT_MS = 240_000;
 const MAX_PROBES = 4;
 const LATE_MS = 5_000;
+const SHARE_CONFIGS = { "share.auto.offset.reset": "earliest" };
+/** What brokers' clocks are wrong by from the beginning, and the checker's patience with them. */
+const CLOCK_SKEW_MS = 2_100;
 /** `offsets.retention.check.interval.ms` */
 const GROUPS_FORGOTTEN_MS = 600_000;
 
@@ -57,12 +67,28 @@ class Run {
   readonly #producers: Producer[] = [];
   readonly #members = new Map<string, Member>();
   readonly #copiers: CopierCrew;
+  readonly #consumers: GroupCrew<ConsumerSpec>;
+  readonly #sharers: GroupCrew<SharerSpec>;
+  readonly #writers: Writer[] = [];
   #beganMs = 0;
 
   constructor(workload: Workload, keepsTrace: boolean) {
     this.#workload = workload;
     this.#simulation = new Simulation(workload.seed, workload.brokers, keepsTrace);
     this.#copiers = new CopierCrew(this.#simulation, workload.copiers);
+    const simulation = this.#simulation;
+    this.#consumers = new GroupCrew(simulation, {
+      specs: workload.consumers ?? [],
+      start: (process, spec) => new Consumer(process, simulation, spec),
+      keeper: (spec) => ({ ...spec, instanceId: null, narrowsAtMs: 0, slowShare: 0 }),
+    });
+    this.#sharers = new GroupCrew(simulation, {
+      specs: workload.sharers ?? [],
+      start: (process, spec) => new Sharer(process, simulation, spec),
+      keeper: (spec) => ({ ...spec, holdMs: 10, slowShare: 0, releaseShare: 0, rejectShare: 0, maxRecords: 100 }),
+      // Others may be so slow that they never come to an end.
+      isKeeperAlone: true,
+    });
   }
 
   bug(error: unknown): void {
@@ -75,6 +101,7 @@ class Run {
     const admin = new Admin(simulation.process("admin"), simulation);
     const isSetUp = await this.#until(SETUP_MS, async () => {
       for (const topic of this.#workload.topics) await admin.createUntilThere(topic);
+      for (const group of this.#sharers.groups.keys()) await admin.configureGroup(group, SHARE_CONFIGS);
     });
     if (!isSetUp) return "the topics were never there";
     this.#beganMs = simulation.scheduler.nowMs;
@@ -84,8 +111,11 @@ class Run {
     for (const producer of this.#producers) producer.stop();
     this.#keepGroups();
     this.#copiers.keep();
+    this.#consumers.keep();
+    this.#sharers.keep();
+    for (const writer of this.#writers) writer.stop();
     simulation.record({ type: "quiet", atMs: simulation.scheduler.nowMs });
-    const isIdle = () => this.#producers.every((producer) => producer.isIdle);
+    const isIdle = () => [...this.#producers, ...this.#writers].every(({ isIdle }) => isIdle);
     await simulation.scheduler.run(simulation.scheduler.nowMs + SETTLE_MS, isIdle);
     if (!isIdle()) return "a producer never got rid of its records";
     return this.#audit();
@@ -97,8 +127,10 @@ class Run {
     const staleReads = this.#workload.faults.some((fault) => fault.kind === "double-start");
     const jumpsMs = this.#workload.faults.map((fault) => (fault.kind === "clock-jump" ? Math.abs(fault.byMs) : 0));
     const forgetsGroups = jumpsMs.reduce((sum, byMs) => sum + byMs, simulation.scheduler.nowMs) > GROUPS_FORGOTTEN_MS;
+    const clockSkewMs = jumpsMs.reduce((sum, byMs) => sum + byMs, CLOCK_SKEW_MS);
+    const recordLockMs = jumpsMs.some((byMs) => byMs > 0) ? 0 : RECORD_LOCK_MS;
     const isOver = stuck === null && simulation.bugs.length === 0;
-    const options = { staleReads, forgetsGroups, isComplete: isOver, lateMs: LATE_MS, noRetention: true };
+    const options = { staleReads, forgetsGroups, isComplete: isOver, lateMs: LATE_MS, clockSkewMs, recordLockMs };
     const anomalies = check(simulation.history, options);
     const problems = [
       ...simulation.bugs.map((bug) => `exception: ${bug}`),
@@ -134,6 +166,7 @@ class Run {
   #start(admin: Admin): void {
     const simulation = this.#simulation;
     const { producers, readers, members, watchers, admin: actions, faults } = this.#workload;
+    const { surveyors = [], writers = [] } = this.#workload;
     for (const spec of producers) {
       const producer = new Producer(simulation.process(spec.name), simulation, spec);
       this.#producers.push(producer);
@@ -143,13 +176,25 @@ class Run {
       const reader = new Reader(simulation.process(spec.name), simulation, spec);
       reader.process.spawn(() => reader.run());
     }
+    for (const spec of surveyors) {
+      const surveyor = new Surveyor(simulation.process(spec.name), simulation, spec);
+      surveyor.process.spawn(() => surveyor.run());
+    }
+    for (const spec of writers) {
+      const writer = new Writer(simulation.process(spec.name), simulation, spec);
+      this.#writers.push(writer);
+      writer.process.spawn(() => writer.run());
+    }
     for (const spec of watchers) {
       const watcher = new Auditor(simulation.process(spec.name), simulation);
       watcher.process.spawn(() => watcher.watch(spec));
     }
     for (const spec of members) this.#schedule(spec.startMs, () => this.#startMember(spec, 1));
     for (const spec of members) for (const end of spec.ends) this.#schedule(end.atMs, () => this.#endMember(spec, end));
-    this.#copiers.start((atMs, action) => this.#schedule(atMs, action));
+    const schedule = (atMs: number, action: () => void) => this.#schedule(atMs, action);
+    this.#copiers.start(schedule);
+    this.#consumers.start(schedule);
+    this.#sharers.start(schedule);
     for (const action of actions) this.#schedule(action.atMs, () => admin.process.spawn(() => admin.carryOut(action)));
     for (const fault of faults) this.#schedule(fault.atMs, () => simulation.apply(fault));
   }
@@ -200,18 +245,31 @@ class Run {
     if (!hasProbed) return "the probes never ended";
     const groups = await this.#until(AUDIT_MS, () => this.#groupsAtEnd(auditor));
     if (!groups) return "a group never came to the end of its topics";
+    const isShared = await this.#until(AUDIT_MS, () => this.#sharedToEnd(auditor));
+    if (!isShared) return "a share group never came to the end of its topics";
     const isCopied = await this.#until(AUDIT_MS, () => this.#copiers.finish(auditor));
     if (!isCopied) return "a copier never came to the end of its topics";
+    const logs = new LogAudit(simulation, auditor, this.#workload.topics);
+    // Logs settle for long, and nobody else has to wait for that.
+    if (!logs.isEmpty)
+      for (const process of simulation.processes.values()) if (process !== auditor.process) process.kill();
+    if (!(await this.#until(AUDIT_MS, () => logs.settle()))) return "a compacted log never came to hold each key once";
     simulation.controller.crash(0);
     for (const host of simulation.hosts.values()) host.crash(0, false);
     const isAudited = await this.#until(AUDIT_MS, () => this.#readAll());
-    return isAudited ? null : "the last reading never ended";
+    if (!isAudited) return "the last reading never ended";
+    if (!(await this.#until(AUDIT_MS, () => logs.expire()))) return "records of a log never expired";
+    if (await this.#until(AUDIT_MS, () => logs.sweepBucket())) return null;
+    return `nobody refers to ${logs.orphans().at(0)} in the bucket`;
   }
 
   async #groupsAtEnd(auditor: Auditor): Promise<void> {
     const groups = Map.groupBy(this.#workload.members, (spec) => spec.group);
-    for (const [group, specs] of groups) {
-      for (const name of new Set(specs.flatMap((spec) => spec.topics))) {
+    const classic = [...groups].map(
+      ([group, specs]) => [group, new Set(specs.flatMap((spec) => spec.topics))] as const,
+    );
+    for (const [group, names] of [...classic, ...this.#consumers.groups]) {
+      for (const name of names) {
         const topic = auditor.topics.get(name);
         for (const position of topic === undefined ? [] : auditor.positionsOf(topic)) {
           const end = await auditor.end(position);
@@ -230,11 +288,35 @@ class Run {
     }
   }
 
+  /** Every record that is there has been given to somebody. */
+  async #sharedToEnd(auditor: Auditor): Promise<void> {
+    for (const [group, names] of this.#sharers.groups) {
+      for (const name of names) {
+        const topic = auditor.topics.get(name);
+        for (const position of topic === undefined ? [] : auditor.positionsOf(topic)) {
+          const end = await auditor.end(position);
+          const at = { topic: topicKey(position), partition: position.partition };
+          const hasGiven = (event: HistoryEvent) =>
+            event.type === "acquisition" &&
+            event.group === group &&
+            event.topic === at.topic &&
+            event.partition === at.partition &&
+            event.ranges.some(({ last }) => last >= end - 1);
+          const first = await auditor.persist(() => listOffset(auditor, position, "earliest"));
+          while (first < end && !this.#simulation.history.some(hasGiven)) await auditor.process.sleep(1_000);
+        }
+      }
+    }
+    // What was given to somebody who has gone comes to the one that stays.
+    await auditor.process.sleep(2 * RECORD_LOCK_MS);
+  }
+
   /** After everything has been started anew: what is there now is there to stay. */
   async #readAll(): Promise<void> {
     const auditor = new Auditor(this.#simulation.process("last-auditor"), this.#simulation);
     const topics = await auditor.lookAtTopics();
-    const isolations = this.#workload.copiers.length > 0 ? [false, true] : [false];
+    const { copiers, writers = [] } = this.#workload;
+    const isolations = copiers.length + writers.length > 0 ? [false, true] : [false];
     for (const topic of topics) {
       for (const position of auditor.positionsOf(topic)) {
         for (const isCommittedOnly of isolations) await auditor.read(position, isCommittedOnly);

@@ -6,8 +6,20 @@ const SHORTEST_MS = 500;
 
 type Runner = (workload: Workload) => Promise<RunResult>;
 
-type List = "faults" | "admin" | "watchers" | "members" | "copiers" | "producers" | "readers";
-const LISTS: readonly List[] = ["faults", "admin", "watchers", "members", "copiers", "producers", "readers"];
+const LISTS = [
+  "faults",
+  "admin",
+  "watchers",
+  "members",
+  "copiers",
+  "consumers",
+  "sharers",
+  "writers",
+  "surveyors",
+  "producers",
+  "readers",
+] as const;
+type List = (typeof LISTS)[number];
 
 /**
  * Leaves out of a failing workload whatever isn't needed to fail by one of the same rules. Every part has chance of its own, so what
@@ -44,10 +56,11 @@ class Shrinker {
 
   /** Halves of a list first, then smaller and smaller parts of it. */
   async thin(list: List): Promise<void> {
-    for (let size = Math.ceil(this.smallest.workload[list].length / 2); size >= 1; size = Math.floor(size / 2)) {
-      for (let at = 0; at < this.smallest.workload[list].length; ) {
+    const parts = () => this.smallest.workload[list] ?? [];
+    for (let size = Math.ceil(parts().length / 2); size >= 1; size = Math.floor(size / 2)) {
+      for (let at = 0; at < parts().length; ) {
         const { workload } = this.smallest;
-        const left = [...workload[list].slice(0, at), ...workload[list].slice(at + size)];
+        const left = [...parts().slice(0, at), ...parts().slice(at + size)];
         if (!(await this.#try({ ...workload, [list]: left }))) at += size;
       }
     }

@@ -12,13 +12,29 @@ import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Trace } from "./trace.ts";
 
+export const RECORD_LOCK_MS = 2_000;
+
 /** Few partitions of `__consumer_offsets`, so that groups share them, and short sessions, so that they end within a run. */
 const STATIC_CONFIGS: ConfigValues = {
   "offsets.topic.num.partitions": "4",
   "transaction.state.log.num.partitions": "4",
   "group.min.session.timeout.ms": "1000",
+  "group.consumer.min.session.timeout.ms": "1000",
+  "group.consumer.session.timeout.ms": "3000",
+  "group.consumer.min.heartbeat.interval.ms": "100",
+  "group.consumer.heartbeat.interval.ms": "500",
+  "group.consumer.assignment.interval.ms": "200",
+  "group.share.min.session.timeout.ms": "1000",
+  "group.share.session.timeout.ms": "3000",
+  "group.share.min.heartbeat.interval.ms": "100",
+  "group.share.heartbeat.interval.ms": "500",
+  "group.share.assignment.interval.ms": "200",
+  "group.share.min.record.lock.duration.ms": "1000",
+  "group.share.record.lock.duration.ms": `${RECORD_LOCK_MS}`,
+  "share.coordinator.state.topic.num.partitions": "4",
   "remote.log.storage.system.enable": "true",
   "log.retention.check.interval.ms": "1000",
+  "log.cleaner.backoff.ms": "300",
 };
 
 /** A cluster of real cores in a simulated world: time, network, disks, clocks and other misfortunes come from one seed. */
@@ -150,6 +166,8 @@ export class Simulation {
     switch (fault.kind) {
       case "crash":
         return host.crash(fault.downMs, fault.isSilent);
+      case "crash-at-step":
+        return host.crashAt(fault.step, fault.count);
       case "double-start":
         return host.doubleStart(fault.forMs, fault.failsReads);
       case "slow-disk":

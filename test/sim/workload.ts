@@ -12,6 +12,10 @@ export interface Workload {
   readonly members: readonly MemberSpec[];
   readonly watchers: readonly WatcherSpec[];
   readonly copiers: readonly CopierSpec[];
+  readonly consumers?: readonly ConsumerSpec[];
+  readonly sharers?: readonly SharerSpec[];
+  readonly surveyors?: readonly SurveyorSpec[];
+  readonly writers?: readonly WriterSpec[];
   readonly admin: readonly AdminAction[];
   readonly faults: readonly Fault[];
 }
@@ -39,6 +43,12 @@ export interface ProducerSpec {
   readonly requestTimeoutMs: number;
   /** How often it sends to a broker that doesn't lead the partition, as with metadata that are out of date. */
   readonly strayShare: number;
+  /** After a batch was given up it goes on with its producer id and the next epoch (KIP-360), not with a new id. */
+  readonly bumpsEpoch?: boolean;
+  /** Its records have keys: of so many different ones. */
+  readonly keys?: number;
+  /** So many of them delete their key. */
+  readonly tombstoneShare?: number;
 }
 
 export interface FetchSpec {
@@ -66,6 +76,8 @@ export interface WatcherSpec {
   readonly group: string;
   readonly topics: readonly string[];
   readonly gapMs: number;
+  /** Waits for transactions that are being ended. */
+  readonly isStable?: boolean;
 }
 
 /** How a member ends, and when it comes back (-1: never). */
@@ -93,6 +105,45 @@ export interface MemberSpec {
   readonly ends: readonly MemberEnd[];
 }
 
+/** A member of a consumer group of KIP-848. */
+export interface ConsumerSpec {
+  readonly name: string;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly instanceId: string | null;
+  readonly assignor: "uniform" | "range" | null;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly commitEveryMs: number;
+  /** How often it takes seconds to give back what it is told to. */
+  readonly slowShare: number;
+  /** From then on it subscribes to one of its topics only. */
+  readonly narrowsAtMs: number;
+  readonly fetch: FetchSpec;
+  readonly startMs: number;
+  readonly ends: readonly MemberEnd[];
+}
+
+/** A member of a share group. */
+export interface SharerSpec {
+  readonly name: string;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly version: 1 | 2;
+  readonly maxRecords: number;
+  readonly heartbeatMs: number;
+  readonly pollGapMs: number;
+  /** How long it holds what it gets, and how often so long that it loses it. */
+  readonly holdMs: number;
+  readonly slowShare: number;
+  readonly releaseShare: number;
+  readonly rejectShare: number;
+  /** It acknowledges with the next fetch, not by itself. */
+  readonly isImplicit: boolean;
+  readonly startMs: number;
+  readonly ends: readonly MemberEnd[];
+}
+
 /** Reads topics and writes what it has read to another one, in transactions that also hold how far it has read. */
 export interface CopierSpec {
   readonly name: string;
@@ -108,13 +159,46 @@ export interface CopierSpec {
   /** How often it aborts, and how often it thinks for seconds before it ends a transaction. */
   readonly abortShare: number;
   readonly slowShare: number;
+  /** How often a batch is held up under way so long that its transaction has been aborted when it arrives. */
+  readonly lateShare?: number;
+  /** Nobody takes its id in the end: what it leaves open is for the coordinator to abort. */
+  readonly isAbandoned?: boolean;
   readonly transactionTimeoutMs: number;
   readonly startMs: number;
   readonly ends: readonly MemberEnd[];
 }
 
+/** Asks a topic's partitions for all the offsets that ListOffsets has a name for, again and again. */
+export interface SurveyorSpec {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly gapMs: number;
+}
+
+/** Writes records with keys in transactions, some of which it aborts or leaves open. */
+export interface WriterSpec {
+  readonly name: string;
+  readonly transactionalId: string;
+  readonly to: string;
+  readonly isV2: boolean;
+  readonly keys: number;
+  readonly tombstoneShare: number;
+  readonly maxRecords: number;
+  readonly gapMs: number;
+  readonly abortShare: number;
+  readonly slowShare: number;
+  readonly transactionTimeoutMs: number;
+  readonly startMs: number;
+}
+
 export type AdminAction =
-  | { readonly action: "create"; readonly atMs: number; readonly topic: string; readonly partitions: number }
+  | {
+      readonly action: "create";
+      readonly atMs: number;
+      readonly topic: string;
+      readonly partitions: number;
+      readonly configs?: Readonly<Record<string, string>>;
+    }
   | { readonly action: "delete"; readonly atMs: number; readonly topic: string }
   | { readonly action: "grow"; readonly atMs: number; readonly topic: string; readonly partitions: number }
   | {

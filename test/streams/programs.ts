@@ -1,6 +1,6 @@
 /** The Java programs of test/clients/streams as processes. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { OutputRecord } from "./compare.ts";
@@ -15,6 +15,10 @@ const JVM = [
 ];
 const READER_TIMEOUT_MS = 180_000;
 const CLOSE_TIMEOUT_MS = 45_000;
+/** What a supervisor of the process would wait before it starts it again. */
+const RESTART_AFTER_MS = 1_000;
+/** RocksDB was killed while it made a store, which Streams' next start can't open: a fault of the instance's own disk. */
+const TORN_STORE = /^Exception in thread "main" .*ProcessorStateException: Error opening store/m;
 /** Longer than anything that is sent may take. */
 const GENERATOR_TIMEOUT_MS = 180_000;
 
@@ -66,6 +70,8 @@ export class Instance {
   running = 0;
   /** Lives that ended though nobody ended them. */
   readonly deaths: string[] = [];
+  /** Of lives that ended at once, because the one before was killed while it made a store. */
+  tornStores = 0;
   private readonly programs: Programs;
   private readonly args: readonly string[];
   private process: JavaProcess;
@@ -84,14 +90,31 @@ export class Instance {
 
   private start(): JavaProcess {
     const { programs, name, args } = this;
+    const logFrom = this.logText().length;
     const started = new JavaProcess(programs, name, ["Application", programs.prefix, ...args], (line) =>
       this.hear(line),
     );
     this.isEnding = false;
     void started.ended.then((code) => {
-      if (!this.isEnding) this.deaths.push(`${name} ended by itself with ${code}`);
+      if (!this.isEnding) this.endedByItself(code, logFrom);
     });
     return started;
+  }
+
+  private endedByItself(code: number | null, logFrom: number): void {
+    const { name } = this;
+    if (TORN_STORE.test(this.logText().slice(logFrom))) this.tornStores += 1;
+    else this.deaths.push(`${name} ended by itself with ${code}`);
+    this.say(`${name} ended by itself with ${code}`);
+    const ended = this.process;
+    setTimeout(() => {
+      if (this.process === ended && !this.isEnding) this.restart();
+    }, RESTART_AFTER_MS);
+  }
+
+  private logText(): string {
+    const file = path.join(this.programs.dir, `${this.name}.log`);
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
   private hear(line: string): void {

@@ -63,6 +63,8 @@ export interface StreamsReport {
   readonly brokerStartsMs: readonly number[];
   /** How often an instance came to RUNNING. */
   readonly running: number;
+  /** How often an instance could not start, because it had been killed while it made a store. */
+  readonly tornStores: number;
   /** What ended threads of the application (they are replaced), and how often. */
   readonly exceptions: Readonly<Record<string, number>>;
   readonly internalTopics: readonly string[];
@@ -250,6 +252,7 @@ class Run {
       },
       brokerStartsMs: this.broker?.startsMs ?? [],
       running: this.instances.reduce((sum, { running }) => sum + running, 0),
+      tornStores: this.instances.reduce((sum, { tornStores }) => sum + tornStores, 0),
       exceptions,
       internalTopics: this.internal,
       problems: this.problems,

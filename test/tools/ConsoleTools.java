@@ -14,17 +14,26 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Exit;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.state.Stores;
 
 public class ConsoleTools {
     static final Map<String, String> TOOLS = Map.of(
@@ -43,6 +52,7 @@ public class ConsoleTools {
     static volatile int exitCode;
     static volatile CountDownLatch ended;
     static final Map<String, Member> members = new HashMap<>();
+    static final Map<String, KafkaStreams> applications = new HashMap<>();
     static final Map<String, KafkaProducer<String, String>> transactions = new HashMap<>();
 
     public static void main(String[] arguments) throws Exception {
@@ -72,6 +82,7 @@ public class ConsoleTools {
             out.flush();
         }
         for (Member member : members.values()) member.leave();
+        for (KafkaStreams application : applications.values()) application.close(Duration.ZERO);
         for (var producer : transactions.values()) producer.close(Duration.ZERO);
         Runtime.getRuntime().halt(0);
     }
@@ -103,6 +114,8 @@ public class ConsoleTools {
             case "consume" -> consume(a[0], a[1], a[2], Integer.parseInt(a[3]));
             case "join" -> members.put(a[0], new Member(a[0], a[1], a[2], a[3]));
             case "leave" -> members.remove(a[0]).leave();
+            case "stream" -> applications.put(a[0], stream(a[0], a[1], a[2]));
+            case "close" -> applications.remove(a[0]).close(Duration.ofMillis(OPERATION_TIMEOUT_MS));
             case "begin" -> begin(a[0], a[1]);
             case "commit" -> transactions.remove(a[0]).commitTransaction();
             case "abort" -> transactions.remove(a[0]).abortTransaction();
@@ -149,6 +162,31 @@ public class ConsoleTools {
             consumer.commitSync();
             System.out.println("read " + read);
         }
+    }
+
+    /** An application in a streams group that counts the keys of a topic; it is there once it has its tasks. */
+    static KafkaStreams stream(String name, String application, String topic) throws Exception {
+        Properties properties = new Properties();
+        properties.putAll(config("application.id", application, "client.id", name, "group.protocol", "streams",
+            "auto.offset.reset", "earliest", "state.dir", java.nio.file.Files.createTempDirectory("streams").toString()));
+        StreamsBuilder builder = new StreamsBuilder();
+        builder.stream(topic, Consumed.with(Serdes.String(), Serdes.String())).groupByKey()
+            .count(Materialized.as(Stores.inMemoryKeyValueStore("counts")));
+        KafkaStreams streams = new KafkaStreams(builder.build(), properties);
+        streams.start();
+        long deadline = System.currentTimeMillis() + OPERATION_TIMEOUT_MS;
+        try (Admin admin = Admin.create(config())) {
+            while (streams.state() != KafkaStreams.State.RUNNING || !isStable(admin, application)) {
+                if (System.currentTimeMillis() > deadline) throw new IllegalStateException(name + " is " + streams.state());
+                Thread.sleep(100);
+            }
+        }
+        return streams;
+    }
+
+    static boolean isStable(Admin admin, String application) throws Exception {
+        var groups = admin.describeStreamsGroups(List.of(application)).describedGroups();
+        return groups.get(application).get().groupState() == GroupState.STABLE;
     }
 
     static Map<String, Object> consumerConfig(String group, String protocol, String clientId) {

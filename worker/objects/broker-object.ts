@@ -70,6 +70,10 @@ export class BrokerObject extends DurableObject<Env> {
         // What is in memory and what is stored may differ now: only a new start from storage is safe.
         onFatal: (error) => {
           failures.note(Date.now());
+          console.error(
+            "the log can't be written (is the disk full?), and the broker begins anew from what is stored:",
+            error,
+          );
           context.abort(String(error));
         },
       });

@@ -100,21 +100,55 @@ export class SqlLogStore implements LogStore {
     return rows.toArray().map((row) => ({ ...headOf(row), index: new Uint8Array(row.batches) }));
   }
 
-  rows(partitionNumber: number, fromSequence: number, { maxRows, maxBytes }: RowLimits): LogRow[] {
-    const cursor = this.sql.exec<RowColumns>(
+  /**
+   * The first row, which is most often enough, then exactly as many as the limits allow: a statement that isn't run to its end keeps its last
+   * row's blob and its pages in memory, and the write-ahead log on the disk, until the collector finds its small cursor.
+   */
+  rows(partitionNumber: number, fromSequence: number, limits: RowLimits): LogRow[] {
+    const endId = rowId(partitionNumber + 1, 0);
+    const rows = this.rowsBetween(rowId(partitionNumber, fromSequence), endId, 1);
+    const first = rows.at(0);
+    if (first === undefined) return rows;
+    const fromId = rowId(partitionNumber, first.sequence + 1);
+    const more = this.countMore({ fromId, endId }, limits, first.bytes.length);
+    return more === 0 ? rows : [...rows, ...this.rowsBetween(fromId, endId, more)];
+  }
+
+  private rowsBetween(fromId: number, endId: number, count: number): LogRow[] {
+    const rows = this.sql.exec<RowColumns>(
       `SELECT ${HEAD}, batches, bytes FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`,
-      rowId(partitionNumber, fromSequence),
-      rowId(partitionNumber + 1, 0),
-      maxRows,
+      fromId,
+      endId,
+      count,
     );
-    const rows: LogRow[] = [];
-    let sizeInBytes = 0;
-    for (const row of cursor) {
-      rows.push({ ...headOf(row), index: new Uint8Array(row.batches), bytes: new Uint8Array(row.bytes) });
-      sizeInBytes += row.bytes.byteLength;
-      if (sizeInBytes >= maxBytes) break;
+    return rows
+      .toArray()
+      .map((row) => ({ ...headOf(row), index: new Uint8Array(row.batches), bytes: new Uint8Array(row.bytes) }));
+  }
+
+  /** How many rows may follow one of `sizeInBytes`, by their lengths alone. */
+  private countMore(range: { fromId: number; endId: number }, limits: RowLimits, sizeInBytes: number): number {
+    let { fromId } = range;
+    let count = 0;
+    for (let sum = sizeInBytes; sum < limits.maxBytes && count < limits.maxRows - 1; ) {
+      const wanted = Math.min(limits.maxRows - 1 - count, Math.ceil((limits.maxBytes - sum) / sizeInBytes));
+      const sizes = this.sql
+        .exec<{ id: number; size: number }>(
+          "SELECT id, length(bytes) AS size FROM log_rows WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+          fromId,
+          range.endId,
+          wanted,
+        )
+        .toArray();
+      for (const { id, size } of sizes) {
+        if (sum >= limits.maxBytes) break;
+        fromId = id + 1;
+        sum += size;
+        count += 1;
+      }
+      if (sizes.length < wanted) break;
     }
-    return rows;
+    return count;
   }
 
   /** The length of a blob is read without the blob. */
@@ -162,9 +196,12 @@ export class SqlLogStore implements LogStore {
     return found?.max ?? -1;
   }
 
+  /** Of a query for one row: run to its end like all others. */
   private first<T extends Record<string, SqlStorageValue>>(sql: string, ...bindings: unknown[]): T | undefined {
-    const { done, value } = this.sql.exec<T>(sql, ...bindings).next();
-    return done === true ? undefined : value;
+    return this.sql
+      .exec<T>(sql, ...bindings)
+      .toArray()
+      .at(0);
   }
 
   async commit(commit: LogCommit): Promise<void> {

@@ -25,7 +25,7 @@ import {
   ProduceAdmission,
   type TransactionalBatch,
   transactionalHeader,
-} from "../transactional-produce.ts";
+} from "../transaction/produce.ts";
 
 const FIRST_VERSION_BY_TOPIC_ID = 13;
 const NO_OFFSET = -1;

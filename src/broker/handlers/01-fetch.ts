@@ -10,11 +10,11 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import type { Broker } from "../broker.ts";
-import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch-read.ts";
-import type { FetchContext, FetchTarget } from "../fetch-sessions.ts";
+import { type FetchLimits, type PartitionRead, readPartitions } from "../fetch/read.ts";
+import type { FetchContext, FetchTarget } from "../fetch/sessions.ts";
+import { readTiered, type TieredReads } from "../fetch/tiered-reads.ts";
 import { type Answer, CLOSE_CONNECTION, handler, type RequestContext, WHEN_WRITTEN } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
-import { readTiered, type TieredReads } from "../tiered-reads.ts";
 
 /** Kafka's `fetch.max.bytes` is 55 MB. */
 export const MAX_FETCH_BYTES = 8 * 1024 * 1024;

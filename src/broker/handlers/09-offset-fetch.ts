@@ -13,7 +13,7 @@ import type { FetchedTopic } from "#group/offsets.ts";
 import type { GroupEnvironment } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { OffsetFetchRequest, OffsetFetchResponse } from "#protocol/messages/09-offset-fetch.ts";
-import type { GroupCoordinators } from "../group-coordinators.ts";
+import type { GroupCoordinators } from "../coordinator/group-coordinators.ts";
 import { handler } from "../handler.ts";
 
 const FIRST_VERSION_WITH_TOP_LEVEL_ERROR = 2;

@@ -12,7 +12,7 @@ import { InitProducerIdRequest, InitProducerIdResponse } from "#protocol/message
 import { withoutProducerId } from "#transaction/producer-id.ts";
 import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from "#transaction/state.ts";
 import { handler } from "../handler.ts";
-import { fencedError } from "../transaction-errors.ts";
+import { fencedError } from "../transaction/errors.ts";
 
 const FIRST_VERSION_WITH_PRODUCER_FENCED = 4;
 

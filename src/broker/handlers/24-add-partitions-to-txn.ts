@@ -9,7 +9,7 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { AddPartitionsToTxnRequest, AddPartitionsToTxnResponse } from "#protocol/messages/24-add-partitions-to-txn.ts";
 import { type TopicPartition, TransactionVersion } from "#transaction/state.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { fencedError } from "../transaction-errors.ts";
+import { fencedError } from "../transaction/errors.ts";
 
 const FIRST_VERSION_WITH_PRODUCER_FENCED = 2;
 const FIRST_VERSION_OF_LEADERS = 4;

@@ -9,7 +9,7 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { AddOffsetsToTxnRequest, AddOffsetsToTxnResponse } from "#protocol/messages/25-add-offsets-to-txn.ts";
 import { TransactionVersion } from "#transaction/state.ts";
 import { handler } from "../handler.ts";
-import { fencedError } from "../transaction-errors.ts";
+import { fencedError } from "../transaction/errors.ts";
 
 const FIRST_VERSION_WITH_PRODUCER_FENCED = 2;
 

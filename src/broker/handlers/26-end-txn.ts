@@ -9,7 +9,7 @@
 import { EndTxnRequest, EndTxnResponse } from "#protocol/messages/26-end-txn.ts";
 import { TransactionVersion } from "#transaction/state.ts";
 import { handler } from "../handler.ts";
-import { fencedError } from "../transaction-errors.ts";
+import { fencedError } from "../transaction/errors.ts";
 
 const FIRST_VERSION_WITH_PRODUCER_FENCED = 2;
 const FIRST_VERSION_OF_TRANSACTIONS_V2 = 5;

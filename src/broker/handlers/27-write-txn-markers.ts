@@ -7,7 +7,7 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { WriteTxnMarkersRequest, WriteTxnMarkersResponse } from "#protocol/messages/27-write-txn-markers.ts";
 import type { Broker } from "../broker.ts";
 import { handler } from "../handler.ts";
-import { appendMarker } from "../marker-append.ts";
+import { appendMarker } from "../transaction/marker-append.ts";
 
 type MarkerEntry = WriteTxnMarkersRequest["markers"][number];
 

@@ -12,7 +12,7 @@ import type { GroupEnvironment } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { TxnOffsetCommitRequest, TxnOffsetCommitResponse } from "#protocol/messages/28-txn-offset-commit.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { commitInTransaction } from "../transactional-offsets.ts";
+import { commitInTransaction } from "../transaction/offsets.ts";
 
 const FIRST_VERSION_WITH_LOAD_IN_PROGRESS = 2;
 const FIRST_VERSION_WITH_TOPIC_IDS = 6;

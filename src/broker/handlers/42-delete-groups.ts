@@ -5,7 +5,7 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { DeleteGroupsRequest, DeleteGroupsResponse } from "#protocol/messages/42-delete-groups.ts";
 import { handler } from "../handler.ts";
-import { deleteGroupState } from "../share-groups.ts";
+import { deleteGroupState } from "../share/groups.ts";
 
 export const deleteGroups = handler({
   request: DeleteGroupsRequest,

@@ -11,8 +11,8 @@ import {
   ShareGroupHeartbeatResponse,
 } from "#protocol/messages/76-share-group-heartbeat.ts";
 import { handler } from "../handler.ts";
-import { sessionMember } from "../share-acknowledgements.ts";
-import { heartbeat } from "../share-groups.ts";
+import { sessionMember } from "../share/acknowledgements.ts";
+import { heartbeat } from "../share/groups.ts";
 
 export const shareGroupHeartbeat = handler({
   request: ShareGroupHeartbeatRequest,

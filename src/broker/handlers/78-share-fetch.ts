@@ -13,9 +13,9 @@ import { AcquireMode } from "#share/record-state.ts";
 import type { SessionMember, ShareFetchContext } from "#share/sessions.ts";
 import { CLOSE_CONNECTION, handler, type RequestContext } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
-import { type AcknowledgedPartition, acknowledgeAll, sessionMember } from "../share-acknowledgements.ts";
-import { byTopic } from "../share-answers.ts";
-import { shareFetch as fetchShared, type SharePartitionFetch } from "../share-fetch.ts";
+import { type AcknowledgedPartition, acknowledgeAll, sessionMember } from "../share/acknowledgements.ts";
+import { byTopic } from "../share/answers.ts";
+import { shareFetch as fetchShared, type SharePartitionFetch } from "../share/fetch.ts";
 import { MAX_FETCH_WAIT_MS, roomForAnswer } from "./01-fetch.ts";
 
 const FIRST_VERSION_WITH_RENEWAL = 2;

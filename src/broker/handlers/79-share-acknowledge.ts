@@ -7,8 +7,8 @@ import { ErrorCode, errorMessage } from "#protocol/errors.ts";
 import { ShareAcknowledgeRequest, ShareAcknowledgeResponse } from "#protocol/messages/79-share-acknowledge.ts";
 import { handler } from "../handler.ts";
 import { currentLeader, nodeEndpoints } from "../leader-hints.ts";
-import { acknowledgeAll, sessionMember } from "../share-acknowledgements.ts";
-import { byTopic } from "../share-answers.ts";
+import { acknowledgeAll, sessionMember } from "../share/acknowledgements.ts";
+import { byTopic } from "../share/answers.ts";
 
 const FIRST_VERSION_WITH_RENEWAL = 2;
 const FINAL_EPOCH = -1;

@@ -8,7 +8,7 @@ import {
   InitializeShareGroupStateResponse,
 } from "#protocol/messages/83-initialize-share-group-state.ts";
 import { handler } from "../handler.ts";
-import { forEachPartition } from "../share-state-requests.ts";
+import { forEachPartition } from "../share/state-requests.ts";
 
 export const initializeShareGroupState = handler({
   request: InitializeShareGroupStateRequest,

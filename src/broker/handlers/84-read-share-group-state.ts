@@ -7,7 +7,7 @@ import {
   ReadShareGroupStateResponse,
 } from "#protocol/messages/84-read-share-group-state.ts";
 import { handler } from "../handler.ts";
-import { forEachPartition } from "../share-state-requests.ts";
+import { forEachPartition } from "../share/state-requests.ts";
 
 export const readShareGroupState = handler({
   request: ReadShareGroupStateRequest,

@@ -9,7 +9,7 @@ import {
   WriteShareGroupStateResponse,
 } from "#protocol/messages/85-write-share-group-state.ts";
 import { handler } from "../handler.ts";
-import { forEachPartition } from "../share-state-requests.ts";
+import { forEachPartition } from "../share/state-requests.ts";
 
 export const writeShareGroupState = handler({
   request: WriteShareGroupStateRequest,

@@ -7,7 +7,7 @@ import {
   DeleteShareGroupStateResponse,
 } from "#protocol/messages/86-delete-share-group-state.ts";
 import { handler } from "../handler.ts";
-import { forEachPartition } from "../share-state-requests.ts";
+import { forEachPartition } from "../share/state-requests.ts";
 
 export const deleteShareGroupState = handler({
   request: DeleteShareGroupStateRequest,

@@ -8,7 +8,7 @@ import {
   ReadShareGroupStateSummaryResponse,
 } from "#protocol/messages/87-read-share-group-state-summary.ts";
 import { handler } from "../handler.ts";
-import { forEachPartition } from "../share-state-requests.ts";
+import { forEachPartition } from "../share/state-requests.ts";
 
 export const readShareGroupStateSummary = handler({
   request: ReadShareGroupStateSummaryRequest,

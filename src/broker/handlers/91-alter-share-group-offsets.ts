@@ -8,7 +8,7 @@ import {
   AlterShareGroupOffsetsResponse,
 } from "#protocol/messages/91-alter-share-group-offsets.ts";
 import { handler } from "../handler.ts";
-import { initialize, refused } from "../share-groups.ts";
+import { initialize, refused } from "../share/groups.ts";
 
 export const alterShareGroupOffsets = handler({
   request: AlterShareGroupOffsetsRequest,

@@ -8,7 +8,7 @@ import {
   DeleteShareGroupOffsetsResponse,
 } from "#protocol/messages/92-delete-share-group-offsets.ts";
 import { handler } from "../handler.ts";
-import { deleteState, refused } from "../share-groups.ts";
+import { deleteState, refused } from "../share/groups.ts";
 
 export const deleteShareGroupOffsets = handler({
   request: DeleteShareGroupOffsetsRequest,

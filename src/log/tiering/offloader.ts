@@ -118,11 +118,11 @@ export class Offloader {
   }
 
   private async refer(log: PartitionLog, segment: Segment, object: SegmentObject): Promise<void> {
-    if (!log.segments.attachObject(segment, object)) return this.giveUp(segment, object.key);
     try {
+      if (!log.segments.attachObject(segment, object)) return this.giveUp(segment, object.key);
       await this.options.committed();
     } catch {
-      // The object begins again from what is stored.
+      // A commit has failed, perhaps while the object was written: the broker begins again from what is stored.
       return;
     }
     segment.release();

@@ -53,6 +53,13 @@ describe("the sticky task assignor", () => {
     expect(activeOf(assignment)).toEqual({ a: ["0_0"], b: ["0_1"], c: ["0_2"] });
   });
 
+  it("moves a task to whose state is the furthest", () => {
+    const left = (offset: number) => ({ offsets: new Map([["0", new Map([[0, offset]])]]) });
+    const members = [member("a", "p", left(5)), member("b", "q", left(7)), member("c", "r", left(6))];
+    const assignment = assignSticky({ members, subtopologies: [counting(1)], standbyReplicas: 0 });
+    expect(activeOf(assignment)).toEqual({ a: [], b: ["0_0"], c: [] });
+  });
+
   it("keeps a standby task where the task ran", () => {
     const members = [member("a", "p", { active: has(0, 1) }), member("b", "q")];
     const assignment = assignSticky({ members, subtopologies: [counting(2)], standbyReplicas: 1 });

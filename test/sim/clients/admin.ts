@@ -3,6 +3,10 @@ import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19
 import { DeleteTopicsRequest, DeleteTopicsResponse } from "#protocol/messages/20-delete-topics.ts";
 import { DeleteRecordsRequest, DeleteRecordsResponse } from "#protocol/messages/21-delete-records.ts";
 import { CreatePartitionsRequest, CreatePartitionsResponse } from "#protocol/messages/37-create-partitions.ts";
+import {
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponse,
+} from "#protocol/messages/44-incremental-alter-configs.ts";
 import type { DeleteRecordsEvent, Pending } from "../../checker/history.ts";
 import type { AdminAction, TopicSpec } from "../workload.ts";
 import { SimClient, topicKey } from "./client.ts";
@@ -13,6 +17,9 @@ const CREATE = { request: CreateTopicsRequest, response: CreateTopicsResponse };
 const DELETE = { request: DeleteTopicsRequest, response: DeleteTopicsResponse };
 const DELETE_RECORDS = { request: DeleteRecordsRequest, response: DeleteRecordsResponse };
 const GROW = { request: CreatePartitionsRequest, response: CreatePartitionsResponse };
+const ALTER_CONFIGS = { request: IncrementalAlterConfigsRequest, response: IncrementalAlterConfigsResponse };
+const ALTER_CONFIGS_VERSION = 1;
+const GROUP_RESOURCE = 32;
 const CREATE_VERSION = 7;
 const DELETE_VERSION = 6;
 const DELETE_RECORDS_VERSION = 2;
@@ -33,6 +40,7 @@ export class Admin extends SimClient {
       if (isThere && topic !== undefined) {
         return this.#record("create", topicKey(topic), name, {
           partitions: topic.leaders.length,
+          configs,
           invokedMs: this.nowMs,
           outcome: "acknowledged",
         });
@@ -46,7 +54,7 @@ export class Admin extends SimClient {
       await this.refresh([action.topic]);
       switch (action.action) {
         case "create":
-          return await this.createUntilThere({ name: action.topic, partitions: action.partitions });
+          return await this.createUntilThere({ ...action, name: action.topic });
         case "delete":
           return await this.#delete(action.topic);
         case "grow":
@@ -57,6 +65,17 @@ export class Admin extends SimClient {
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
     }
+  }
+
+  /** One try after the other until the group is so. */
+  async configureGroup(group: string, configs: Readonly<Record<string, string>>): Promise<void> {
+    const pairs = Object.entries(configs).map(([name, value]) => ({ name, configOperation: 0, value }));
+    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: group, configs: pairs }];
+    await this.persist(async () => {
+      const connection = await this.#any();
+      const answer = await connection.call(ALTER_CONFIGS, ALTER_CONFIGS_VERSION, { resources });
+      return answer.responses[0].errorCode === ErrorCode.NONE ? true : null;
+    });
   }
 
   #any() {
@@ -81,7 +100,7 @@ export class Admin extends SimClient {
     action: "create" | "grow" | "delete",
     topic: string,
     name: string,
-    what: { partitions: number; invokedMs: number; outcome: Outcome },
+    what: { partitions: number; configs?: TopicSpec["configs"]; invokedMs: number; outcome: Outcome },
   ): void {
     const completedMs = what.outcome === "unknown" ? null : this.nowMs;
     this.world.record({ type: "topic", client: this.name, action, topic, name, completedMs, ...what });

@@ -9,7 +9,7 @@ import { type KnownTopic, SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
 import { Coordinator } from "./coordinator.ts";
 import { listOffset, type Position, READ_COMMITTED } from "./fetcher.ts";
-import { compression, openRecords, valueOf } from "./values.ts";
+import { compression, keyedRecord, openRecords } from "./values.ts";
 
 const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
 const FETCH = { request: FetchRequest, response: FetchResponse };
@@ -89,12 +89,12 @@ export class Auditor extends SimClient {
     const waiting = this.#fetch(at, PROBE_WAIT_MS);
     waiting.catch(() => undefined);
     await this.process.sleep(PROBE_DELAY_MS);
-    await this.#append(at);
+    await this.append(at);
     await waiting;
   }
 
   /** For ever. */
-  async watch({ group, topics, gapMs }: WatcherSpec): Promise<void> {
+  async watch({ group, topics, gapMs, isStable = false }: WatcherSpec): Promise<void> {
     const coordinator = new Coordinator(this, group);
     for (let failures = 0; ; failures++) {
       await this.process.sleep(failures === 0 ? gapMs : gapMs * this.process.random.fraction() * 2);
@@ -105,7 +105,8 @@ export class Auditor extends SimClient {
       });
       if (positions.length === 0) continue;
       try {
-        if (typeof (await coordinator.committed(positions, true)) === "number") coordinator.forget();
+        if (typeof (await coordinator.committed(positions, true, isStable)) === "number") coordinator.forget();
+        if (isStable) for (const position of positions) await listOffset(this, position, "stable");
       } catch (error) {
         if (!(error instanceof LostError)) throw error;
       }
@@ -142,7 +143,7 @@ export class Auditor extends SimClient {
       },
       maxWaitMs + 10_000,
     );
-    const { errorCode, highWatermark, logStartOffset, records, abortedTransactions } =
+    const { errorCode, highWatermark, lastStableOffset, logStartOffset, records, abortedTransactions } =
       answer.responses[0].partitions[0];
     const opened = openRecords(records, offset, isCommittedOnly ? (abortedTransactions ?? []) : null);
     this.world.record({
@@ -156,6 +157,7 @@ export class Auditor extends SimClient {
       offset,
       errorCode,
       highWatermark,
+      lastStableOffset,
       logStartOffset,
       minBytes: 1,
       isCommittedOnly,
@@ -163,17 +165,20 @@ export class Auditor extends SimClient {
     });
     if (errorCode !== ErrorCode.NONE) {
       await this.refresh([name]);
+      // What it wants to read has expired.
+      if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) at.offset = (await listOffset(this, at, "earliest")) ?? offset;
       return false;
     }
     at.offset = opened.nextOffset;
     return true;
   }
 
-  async #append(at: Position): Promise<void> {
+  /** One record, which is tried once. */
+  async append(at: Position, key = "probe"): Promise<void> {
     const { name, topicId, partition } = at;
     const id = `${this.name}.${this.#probes++}.0`;
     const timestampMs = EPOCH_MS + Math.floor(this.nowMs);
-    const records = buildBatch(compression, [{ timestampMs, key: null, value: valueOf(id, 20) }]);
+    const records = buildBatch(compression, [keyedRecord(id, key, { timestampMs, sizeInBytes: 20 })]);
     const leader = this.topics.get(name)?.leaders[partition] as number;
     // A connection of its own: on the other one the fetch stands before it.
     const producer = new SimClient(this.process, this.world);
@@ -196,6 +201,9 @@ export class Auditor extends SimClient {
       order: this.#probes,
       attempts: 1,
       ids: [id],
+      keys: [key],
+      timestampMs: timestampMs - EPOCH_MS,
+      sizeInBytes: records.length,
       outcome: errorCode === ErrorCode.NONE ? "acknowledged" : "refused",
       baseOffset,
       errorCode,

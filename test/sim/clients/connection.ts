@@ -14,6 +14,10 @@ const writer = new Writer();
 /** No answer came: the request may have been carried out. */
 export class LostError extends Error {}
 
+export function ignoreLost(error: unknown): void {
+  if (!(error instanceof LostError)) throw error;
+}
+
 interface Pending {
   readonly correlationId: number;
   readonly timeout: Scheduled;
@@ -103,6 +107,11 @@ export class ClientConnection {
     if (pending === undefined) throw new Error(`broker ${this.brokerId} gave an answer that nobody asked for`);
     pending.timeout.cancel();
     pending.answer(frame);
+  }
+
+  /** Nothing passes for so long; what was sent is not lost. */
+  holdUp(forMs: number): void {
+    this.#wire.stalledUntilMs = this.#process.nowMs + forMs;
   }
 
   close(): void {

@@ -14,6 +14,9 @@ const FETCH = { request: FetchRequest, response: FetchResponse };
 const FETCH_VERSION = 12;
 const FETCH_BYTES = 2_000;
 const FETCH_WAIT_MS = 50;
+const LOOK_BACK_SHARE = 0.2;
+const MOMENT_MS = 0.01;
+
 /** Reads, writes what it has read, and commits both at once: exactly once, whatever happens to it. */
 export class Copier extends SimClient {
   readonly spec: CopierSpec;
@@ -23,6 +26,7 @@ export class Copier extends SimClient {
   #transactions = 0;
   #isStopped = false;
   #isIdle = false;
+  #isInTransaction = false;
 
   constructor(process: Process, world: ClientWorld, spec: CopierSpec) {
     super(process, world);
@@ -38,6 +42,10 @@ export class Copier extends SimClient {
   /** Ends after the transaction that is open now. */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#isInTransaction;
   }
 
   get isIdle(): boolean {
@@ -62,11 +70,13 @@ export class Copier extends SimClient {
   async #copy(): Promise<void> {
     await this.#look();
     const before = new Map([...this.#positions].map(([key, position]) => [key, position.offset]));
+    this.#isInTransaction = true;
     const originals = await this.#gather();
     if (originals.length > 0) {
       const isCommitted = await this.#transact(originals);
       if (!isCommitted) for (const [key, offset] of before) (this.#positions.get(key) as Position).offset = offset;
     }
+    this.#isInTransaction = false;
     await this.process.sleep(this.spec.pollGapMs);
   }
 
@@ -144,7 +154,7 @@ export class Copier extends SimClient {
     });
     const found = answer.responses[0].partitions[0];
     const opened = openRecords(found.records, offset, found.abortedTransactions ?? []);
-    const { errorCode, highWatermark, logStartOffset } = found;
+    const { errorCode, highWatermark, lastStableOffset, logStartOffset } = found;
     const taken = opened.records.slice(0, this.spec.maxRecords);
     this.world.record({
       type: "fetch",
@@ -157,6 +167,7 @@ export class Copier extends SimClient {
       offset,
       errorCode,
       highWatermark,
+      lastStableOffset,
       logStartOffset,
       minBytes: 1,
       isCommittedOnly: true,
@@ -189,6 +200,7 @@ export class Copier extends SimClient {
     const parts = this.#partsOf(originals);
     if (!isV2) await this.#producer.addPartitions([...parts.keys()]);
     for (const [partition, part] of parts) await this.#producer.produce(partition, part, transaction);
+    if (random.chance(this.spec.lateShare ?? 0)) await this.#abortWithLateBatch(parts, transaction);
     const positions = [...new Set(originals.map(({ position }) => position))];
     await this.#producer.commitOffsets(this.#group, positions);
     if (random.chance(slowShare)) await this.process.sleep(random.between(1_000, 8_000));
@@ -204,7 +216,27 @@ export class Copier extends SimClient {
       commit.outcome = "acknowledged";
       commit.completedMs = this.nowMs;
     }
+    if (random.chance(LOOK_BACK_SHARE)) await this.#lookBack(positions);
     return isCommit;
+  }
+
+  /** Asks for the offsets at once, while the markers may still be under way. */
+  async #lookBack(positions: readonly Position[]): Promise<void> {
+    // What is asked in the very moment of an answer doesn't count as asked after it.
+    await this.process.sleep(MOMENT_MS);
+    try {
+      await this.#group.committed(positions, true, true);
+    } catch (error) {
+      if (!(error instanceof LostError)) throw error;
+    }
+  }
+
+  /** As a stock client whose batch had no answer in time: it aborts, and goes on with another epoch. */
+  async #abortWithLateBatch(parts: ReadonlyMap<number, Original[]>, transaction: string): Promise<never> {
+    const [partition, part] = this.process.random.pick([...parts]);
+    await this.#producer.produceLate(partition, part, transaction);
+    await this.#producer.end(false);
+    throw new Interrupted("a batch had no answer");
   }
 
   #partsOf(originals: readonly Original[]): Map<number, Original[]> {

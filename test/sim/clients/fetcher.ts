@@ -1,6 +1,7 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
+import type { OffsetsEvent } from "../../checker/history.ts";
 import type { FetchSpec } from "../workload.ts";
 import { type SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
@@ -8,12 +9,20 @@ import { openRecords } from "./values.ts";
 
 const FETCH = { request: FetchRequest, response: FetchResponse };
 const LIST_OFFSETS = { request: ListOffsetsRequest, response: ListOffsetsResponse };
-const LIST_OFFSETS_VERSION = 7;
 const FIRST_VERSION_BY_TOPIC_ID = 13;
 const FIRST_VERSION_WITH_LOG_START = 5;
 const FIRST_VERSION_WITH_SESSIONS = 7;
-const LATEST = -1;
-const EARLIEST = -2;
+/** How ListOffsets is asked for each place that it knows. */
+const PLACES: { readonly [Which in OffsetsEvent["which"]]: { readonly timestamp: number; readonly version: number } } =
+  {
+    latest: { timestamp: -1, version: 7 },
+    earliest: { timestamp: -2, version: 7 },
+    "max-timestamp": { timestamp: -3, version: 7 },
+    "earliest-local": { timestamp: -4, version: 8 },
+    "latest-tiered": { timestamp: -5, version: 9 },
+    "earliest-pending": { timestamp: -6, version: 11 },
+    stable: { timestamp: -1, version: 7 },
+  };
 const IDLE_MS = 100;
 const LOOK_FOR_LEADERS_MS = 1_000;
 const NO_SESSION = { id: 0, epoch: 0 };
@@ -199,7 +208,7 @@ export class Fetcher {
     partition: FetchResponse["responses"][number]["partitions"][number],
     invokedMs: number,
   ): void {
-    const { errorCode, highWatermark, logStartOffset } = partition;
+    const { errorCode, highWatermark, lastStableOffset, logStartOffset } = partition;
     const { isCommittedOnly } = this.#spec;
     const aborted = isCommittedOnly ? (partition.abortedTransactions ?? []) : null;
     const { records, nextOffset } = openRecords(partition.records, offset, aborted);
@@ -216,6 +225,7 @@ export class Fetcher {
       offset,
       errorCode,
       highWatermark,
+      lastStableOffset,
       logStartOffset: this.#spec.version >= FIRST_VERSION_WITH_LOG_START ? logStartOffset : -1,
       nextOffset,
       minBytes: 1,
@@ -246,19 +256,20 @@ function advance(session: Session, sessionId: number, asked: ReadonlyMap<Positio
   for (const [position, offset] of asked) session.told.set(position, offset);
 }
 
-/** Asks the leader for an end of the log, once; null when it can't say. */
+/** Asks the leader for a place in the log, once; null when it can't say. */
 export async function listOffset(
   client: SimClient,
   at: Position,
-  which: "earliest" | "latest",
+  which: OffsetsEvent["which"],
 ): Promise<number | null> {
   const leader = client.topics.get(at.name)?.leaders[at.partition];
   if (leader === undefined) return null;
   const connection = await client.connection(leader);
   const invokedMs = client.nowMs;
-  const timestamp = which === "earliest" ? EARLIEST : LATEST;
+  const { timestamp, version } = PLACES[which];
+  const isolationLevel = which === "stable" ? READ_COMMITTED : 0;
   const topics = [{ name: at.name, partitions: [{ partitionIndex: at.partition, timestamp }] }];
-  const answer = await connection.call(LIST_OFFSETS, LIST_OFFSETS_VERSION, { replicaId: -1, topics });
+  const answer = await connection.call(LIST_OFFSETS, version, { replicaId: -1, isolationLevel, topics });
   const { errorCode, offset } = answer.topics[0].partitions[0];
   if (errorCode !== ErrorCode.NONE) return null;
   const { name, partition } = at;

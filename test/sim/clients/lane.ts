@@ -1,6 +1,6 @@
 import { buildBatch } from "#records/builder.ts";
 import type { ProducerSpec } from "../workload.ts";
-import { compression, valueOf } from "./values.ts";
+import { compression, keyedRecord, valueOf } from "./values.ts";
 
 export interface LaneAt {
   /** The topic's name in the history. */
@@ -10,15 +10,31 @@ export interface LaneAt {
   readonly partition: number;
 }
 
-export interface Batch {
-  readonly ids: readonly string[];
-  readonly order: number;
+/** Batches of one name are appended in their order; an epoch begins with the sequence 0. */
+export interface LaneSession {
+  readonly name: string;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+/** What the records of a batch have in common. */
+export interface Made {
   readonly sizeInBytes: number;
   readonly timestampMs: number;
   readonly createdMs: number;
+  /** One for each record, where they have keys. */
+  readonly keys?: readonly string[];
+  /** Which of the records delete their keys. */
+  readonly tombstones?: readonly boolean[];
+}
+
+export interface Batch extends Made {
+  readonly ids: readonly string[];
+  readonly order: number;
   /** Built when it is first sent, and never changed. */
   bytes: Uint8Array | null;
   session: string;
+  producerEpoch: number;
   invokedMs: number;
   attempts: number;
   isInFlight: boolean;
@@ -41,7 +57,7 @@ export class Lane {
   #isKnown = false;
   #inFlight = 0;
   #order = 0;
-  #session = "";
+  #session: LaneSession = { name: "", producerId: -1, producerEpoch: 0 };
   #nextSequence = 0;
   /** Something came back: an idempotent producer waits for all that is under way before it goes on. */
   #isDraining = false;
@@ -51,7 +67,7 @@ export class Lane {
     this.#spec = spec;
   }
 
-  beginSession(session: string): void {
+  beginSession(session: LaneSession): void {
     this.#session = session;
     this.#nextSequence = 0;
     this.#isKnown = false;
@@ -62,13 +78,14 @@ export class Lane {
     return this.#isDraining;
   }
 
-  enqueue(ids: readonly string[], made: { sizeInBytes: number; timestampMs: number; createdMs: number }): void {
+  enqueue(ids: readonly string[], made: Made): void {
     this.queue.push({
       ids,
       ...made,
       order: this.#order++,
       bytes: null,
       session: "",
+      producerEpoch: 0,
       invokedMs: 0,
       attempts: 0,
       isInFlight: false,
@@ -84,6 +101,11 @@ export class Lane {
     return !this.#spec.idempotent || next.bytes !== null || producerId >= 0;
   }
 
+  /** Nothing of this session has been sent, and nothing of another is under way. */
+  get isFresh(): boolean {
+    return this.#nextSequence === 0 && this.#inFlight === 0 && this.#next()?.bytes === null;
+  }
+
   /** Its next batch was never sent, so that nothing behind it can be in order before it arrives. */
   get mayStray(): boolean {
     return this.#isKnown && this.#next()?.attempts === 0;
@@ -94,11 +116,12 @@ export class Lane {
   }
 
   /** The next batch, which is in flight from now on. */
-  take(producerId: number, nowMs: number): Batch {
+  take(nowMs: number): Batch {
     const batch = this.#next() as Batch;
     if (batch.bytes === null) {
-      batch.bytes = this.#build(batch, producerId);
-      batch.session = this.#session;
+      batch.bytes = this.#build(batch);
+      batch.session = this.#session.name;
+      batch.producerEpoch = this.#session.producerEpoch;
       batch.invokedMs = nowMs;
     }
     this.strayTo = null;
@@ -108,18 +131,19 @@ export class Lane {
     return batch;
   }
 
-  #build(batch: Batch, producerId: number): Uint8Array {
-    const records = batch.ids.map((id) => ({
-      timestampMs: batch.timestampMs,
-      key: null,
-      value: valueOf(id, batch.sizeInBytes),
-      headers: [],
-    }));
+  #build(batch: Batch): Uint8Array {
+    const { timestampMs, sizeInBytes, keys, tombstones } = batch;
+    const records = batch.ids.map((id, index) => {
+      if (keys === undefined) return { timestampMs, key: null, value: valueOf(id, sizeInBytes), headers: [] };
+      const isTombstone = tombstones?.[index] === true;
+      return keyedRecord(id, keys[index], { timestampMs, sizeInBytes: isTombstone ? null : sizeInBytes });
+    });
     const { codec, idempotent } = this.#spec;
     if (!idempotent) return buildBatch(compression, records, { codec });
     const baseSequence = this.#nextSequence;
     this.#nextSequence += records.length;
-    return buildBatch(compression, records, { codec, producerId, producerEpoch: 0, baseSequence });
+    const { producerId, producerEpoch } = this.#session;
+    return buildBatch(compression, records, { codec, producerId, producerEpoch, baseSequence });
   }
 
   /** The batch came back and is to be sent again. */
@@ -131,7 +155,8 @@ export class Lane {
 
   /** An answer to a batch of the session before says nothing of this one. */
   acknowledged(batch: Batch): void {
-    if (batch.session === this.#session) this.#isKnown = true;
+    const { name, producerEpoch } = this.#session;
+    if (batch.session === name && batch.producerEpoch === producerEpoch) this.#isKnown = true;
   }
 
   /** The batch's story has ended. */

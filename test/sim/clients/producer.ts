@@ -6,13 +6,16 @@ import type { Process } from "../process.ts";
 import type { ProducerSpec } from "../workload.ts";
 import type { ClientWorld } from "./client.ts";
 import { SimClient, topicKey } from "./client.ts";
-import { type ClientConnection, LostError } from "./connection.ts";
-import { type Batch, Lane } from "./lane.ts";
+import { ClientConnection, ignoreLost, LostError } from "./connection.ts";
+import { type Batch, Lane, type LaneSession } from "./lane.ts";
 
 const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
 const INIT = { request: InitProducerIdRequest, response: InitProducerIdResponse };
 const INIT_VERSION = 4;
 const FIRST_VERSION_BY_TOPIC_ID = 13;
+const LATE_SHARE = 0.1;
+const SHORTEST_DELAY_MS = 20;
+const LONGEST_DELAY_MS = 3_000;
 
 /** A producer as the stock ones are: batches by partition, pipelined, tried again until their time is over. */
 export class Producer extends SimClient {
@@ -23,6 +26,7 @@ export class Producer extends SimClient {
   #isStopped = false;
   #batches = 0;
   #producerId = -1;
+  #epoch = 0;
   #isRenewing = false;
 
   constructor(process: Process, world: ClientWorld, spec: ProducerSpec) {
@@ -68,6 +72,10 @@ export class Producer extends SimClient {
 
   async #renew(): Promise<void> {
     if (this.#isRenewing) return;
+    if (this.spec.bumpsEpoch === true && this.#producerId >= 0) {
+      this.#epoch += 1;
+      return this.#beginSessions();
+    }
     this.#isRenewing = true;
     this.#producerId = -1;
     const answer = await this.persist(async () => {
@@ -89,8 +97,17 @@ export class Producer extends SimClient {
       producerEpoch,
     });
     this.#producerId = producerId;
-    for (const lane of this.#lanes.values()) lane.beginSession(`${this.name}/${producerId}`);
     this.#isRenewing = false;
+    this.#beginSessions();
+  }
+
+  get #session(): LaneSession {
+    const name = this.spec.idempotent ? `${this.name}/${this.#producerId}` : this.name;
+    return { name, producerId: this.#producerId, producerEpoch: this.#epoch };
+  }
+
+  #beginSessions(): void {
+    for (const lane of this.#lanes.values()) lane.beginSession(this.#session);
     this.#pump();
   }
 
@@ -103,7 +120,7 @@ export class Producer extends SimClient {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = new Lane({ topic: topicKey(topic), name: topic.name, topicId: topic.topicId, partition }, this.spec);
-      lane.beginSession(this.spec.idempotent ? `${this.name}/${this.#producerId}` : this.name);
+      lane.beginSession(this.#session);
       this.#lanes.set(key, lane);
     }
     const count = random.between(1, this.spec.maxRecords);
@@ -115,7 +132,16 @@ export class Producer extends SimClient {
       sizeInBytes,
       timestampMs: Math.floor(EPOCH_MS + this.nowMs + this.#skewMs),
       createdMs: this.nowMs,
+      ...this.#keysFor(ids),
     });
+  }
+
+  #keysFor(ids: readonly string[]): { keys?: readonly string[]; tombstones?: readonly boolean[] } {
+    const { keys = 0, tombstoneShare = 0 } = this.spec;
+    if (keys === 0) return {};
+    const { random } = this.process;
+    const picked = ids.map(() => ({ key: `k${random.below(keys)}`, isTombstone: random.chance(tombstoneShare) }));
+    return { keys: picked.map(({ key }) => key), tombstones: picked.map(({ isTombstone }) => isTombstone) };
   }
 
   #leaderOf(lane: Lane): number | undefined {
@@ -155,7 +181,9 @@ export class Producer extends SimClient {
           (lane) => (lane.strayTo ?? this.#leaderOf(lane)) === leader && lane.canSend(this.#producerId),
         );
         if (lanes.length === 0) break;
-        this.#send(connection, lanes);
+        const late = lanes.find((lane) => this.#mayBeLate(lane));
+        if (late !== undefined) await this.#sendLate(leader, late);
+        else this.#send(connection, lanes);
       }
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
@@ -169,14 +197,33 @@ export class Producer extends SimClient {
     }
   }
 
+  #mayBeLate(lane: Lane): boolean {
+    return this.spec.bumpsEpoch === true && lane.isFresh && this.process.random.chance(LATE_SHARE);
+  }
+
+  /** The first batch of an epoch is held up on its way, its time is over before there is an answer, and the next epoch begins. */
+  async #sendLate(leader: number, lane: Lane): Promise<void> {
+    const { random } = this.process;
+    const connection = await ClientConnection.open(this.process, this.world.network, leader);
+    if (!lane.isFresh || !lane.canSend(this.#producerId)) return connection.close();
+    const batch = lane.take(this.nowMs);
+    const topicData = [{ name: lane.at.name, topicId: lane.at.topicId, partitionData: [partitionOf(lane, batch)] }];
+    connection.holdUp(random.between(SHORTEST_DELAY_MS, LONGEST_DELAY_MS));
+    const { acks, version } = this.spec;
+    const answer = connection.call(PRODUCE, version, { acks, timeoutMs: LONGEST_DELAY_MS, topicData });
+    this.process.spawn(() => answer.then(() => connection.close(), ignoreLost));
+    batch.isUncertain = true;
+    this.#giveUp(lane, batch, 0);
+  }
+
   /** One request with the next batch of each lane. */
   #send(connection: ClientConnection, lanes: readonly Lane[]): void {
     const { acks, version, requestTimeoutMs } = this.spec;
-    const sent = lanes.map((lane) => ({ lane, batch: lane.take(this.#producerId, this.nowMs) }));
+    const sent = lanes.map((lane) => ({ lane, batch: lane.take(this.nowMs) }));
     const topicData = sent.map(({ lane, batch }) => ({
       name: lane.at.name,
       topicId: lane.at.topicId,
-      partitionData: [{ index: lane.at.partition, records: batch.bytes as Uint8Array }],
+      partitionData: [partitionOf(lane, batch)],
     }));
     const draft = { acks, timeoutMs: requestTimeoutMs, topicData };
     if (acks === 0) {
@@ -287,6 +334,13 @@ export class Producer extends SimClient {
       outcome,
       baseOffset,
       errorCode,
+      timestampMs: batch.timestampMs - EPOCH_MS,
+      sizeInBytes: batch.bytes?.length ?? 0,
+      ...(batch.keys === undefined ? {} : { keys: batch.keys, tombstones: batch.tombstones }),
     });
   }
+}
+
+function partitionOf(lane: Lane, batch: Batch) {
+  return { index: lane.at.partition, records: batch.bytes as Uint8Array };
 }

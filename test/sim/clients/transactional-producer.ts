@@ -6,14 +6,15 @@ import { AddOffsetsToTxnRequest, AddOffsetsToTxnResponse } from "#protocol/messa
 import { EndTxnRequest, EndTxnResponse } from "#protocol/messages/26-end-txn.ts";
 import { TxnOffsetCommitRequest, TxnOffsetCommitResponse } from "#protocol/messages/28-txn-offset-commit.ts";
 import { buildBatch } from "#records/builder.ts";
+import type { NewRecord } from "#records/record.ts";
 import type { Pending, ProduceEvent } from "../../checker/history.ts";
 import { EPOCH_MS } from "../broker-host.ts";
 import type { CopierSpec } from "../workload.ts";
 import { type SimClient, topicKey } from "./client.ts";
-import { LostError } from "./connection.ts";
+import { ClientConnection, ignoreLost, LostError } from "./connection.ts";
 import { Coordinator, hasMoved, TRANSACTION } from "./coordinator.ts";
 import type { Position } from "./fetcher.ts";
-import { compression, valueOf } from "./values.ts";
+import { compression, keyedRecord, valueOf } from "./values.ts";
 
 const PRODUCE = { request: ProduceRequest, response: ProduceResponse };
 const INIT = { request: InitProducerIdRequest, response: InitProducerIdResponse };
@@ -24,6 +25,8 @@ const END = { request: EndTxnRequest, response: EndTxnResponse };
 const INIT_VERSION = 4;
 const MAX_TRIES = 8;
 const VALUE_BYTES = 40;
+const SHORTEST_DELAY_MS = 20;
+const LONGEST_DELAY_MS = 3_000;
 /** Versions of before and with transactions V2. */
 const V1 = { produce: 9, addPartitions: 3, addOffsets: 3, commit: 3, end: 4 };
 const V2 = { produce: 12, addPartitions: 3, addOffsets: 3, commit: 5, end: 5 };
@@ -33,12 +36,32 @@ export interface Original {
   readonly position: Position;
 }
 
+/** A record that is no copy, but has a key, or deletes it. */
+export interface Keyed {
+  readonly key: string;
+  readonly isTombstone: boolean;
+}
+
+function described(part: readonly (Original | Keyed)[]): Pick<ProduceEvent, "copies" | "keys" | "tombstones"> {
+  const keyed = part.filter((one) => "key" in one);
+  if (keyed.length === 0) return { copies: part.map((one) => (one as Original).name) };
+  return { keys: keyed.map(({ key }) => key), tombstones: keyed.map(({ isTombstone }) => isTombstone) };
+}
+
+function recordOf(id: string, timestampMs: number, what: Original | Keyed): NewRecord {
+  if (!("key" in what)) return { timestampMs, key: null, value: valueOf(id, VALUE_BYTES), headers: [] };
+  return keyedRecord(id, what.key, { timestampMs, sizeInBytes: what.isTombstone ? null : VALUE_BYTES });
+}
+
 /** The producer has to begin anew: nobody knows what has come of what it did, or a newer one has taken its id. */
 export class Interrupted extends Error {}
 
+/** What it needs to know of whoever uses it. */
+type TransactionSpec = Pick<CopierSpec, "transactionalId" | "group" | "to" | "isV2" | "transactionTimeoutMs">;
+
 /** The producer of one transactional id, as stock ones are: an epoch at a time, one transaction after the other. */
 export class TransactionalProducer {
-  readonly spec: CopierSpec;
+  readonly spec: TransactionSpec;
   readonly #client: SimClient;
   readonly #coordinator: Coordinator;
   readonly #sequences = new Map<number, number>();
@@ -46,7 +69,7 @@ export class TransactionalProducer {
   #epoch = -1;
   #batches = 0;
 
-  constructor(client: SimClient, spec: CopierSpec) {
+  constructor(client: SimClient, spec: TransactionSpec) {
     this.#client = client;
     this.spec = spec;
     this.#coordinator = new Coordinator(client, spec.transactionalId, TRANSACTION);
@@ -126,7 +149,7 @@ export class TransactionalProducer {
 
   async commitOffsets(groupCoordinator: Coordinator, positions: readonly Position[]): Promise<void> {
     const { isV2, group } = this.spec;
-    const versions = isV2 ? V2 : V1;
+    const versions = this.#versions;
     if (!isV2) {
       await this.#insist(this.#coordinator, async () => {
         const draft = { ...this.#identity, groupId: group };
@@ -147,7 +170,7 @@ export class TransactionalProducer {
   }
 
   end(committed: boolean): Promise<void> {
-    const versions = this.spec.isV2 ? V2 : V1;
+    const versions = this.#versions;
     return this.#insist(this.#coordinator, async () => {
       const answer = await this.#coordinator.call(END, versions.end, { ...this.#identity, committed });
       if (answer.errorCode === ErrorCode.NONE && this.spec.isV2) this.#take(answer);
@@ -163,7 +186,36 @@ export class TransactionalProducer {
   }
 
   /** One batch for one partition, tried again until it is there. */
-  async produce(partition: number, part: readonly Original[], transaction: string): Promise<void> {
+  async produce(partition: number, part: readonly (Original | Keyed)[], transaction: string): Promise<void> {
+    const { event, records } = this.#batch(partition, part, transaction);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const isDone = await this.#send(event, records);
+      if (isDone) return;
+      await this.#client.backOff(tries);
+      await this.#client.refresh([this.spec.to]);
+    }
+    throw new Interrupted("a batch takes too long");
+  }
+
+  /** The same, but the batch is held up on its way, and nobody waits for it: the schedule that KIP-890 is about. */
+  async produceLate(partition: number, part: readonly Original[], transaction: string): Promise<void> {
+    const leader = this.#client.topics.get(this.spec.to)?.leaders[partition];
+    if (leader === undefined) throw new Interrupted("the topic isn't there");
+    const { process, world } = this.#client;
+    try {
+      const connection = await ClientConnection.open(process, world.network, leader);
+      const { event, records } = this.#batch(partition, part, transaction);
+      event.attempts = 1;
+      connection.holdUp(process.random.between(SHORTEST_DELAY_MS, LONGEST_DELAY_MS));
+      const answer = connection.call(PRODUCE, this.#versions.produce, this.#produceDraft(partition, records));
+      // Whatever is answered comes too late to matter.
+      process.spawn(() => answer.then(() => connection.close(), ignoreLost));
+    } catch (error) {
+      if (!(error instanceof LostError)) throw error;
+    }
+  }
+
+  #batch(partition: number, part: readonly (Original | Keyed)[], transaction: string) {
     const topic = this.#client.topics.get(this.spec.to);
     if (topic === undefined) throw new Interrupted("the topic isn't there");
     const order = this.#batches++;
@@ -188,22 +240,26 @@ export class TransactionalProducer {
       baseOffset: -1,
       errorCode: 0,
       transaction,
-      copies: part.map(({ name }) => name),
+      ...described(part),
     };
     this.#client.world.record(event);
     const timestampMs = EPOCH_MS + Math.floor(this.#client.nowMs);
+    event.timestampMs = timestampMs - EPOCH_MS;
     const records = buildBatch(
       compression,
-      ids.map((id) => ({ timestampMs, key: null, value: valueOf(id, VALUE_BYTES), headers: [] })),
+      ids.map((id, index) => recordOf(id, timestampMs, part[index])),
       { producerId: this.#producerId, producerEpoch: this.#epoch, baseSequence, transactional: true },
     );
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const isDone = await this.#send(event, records);
-      if (isDone) return;
-      await this.#client.backOff(tries);
-      await this.#client.refresh([this.spec.to]);
-    }
-    throw new Interrupted("a batch takes too long");
+    return { event, records };
+  }
+
+  get #versions() {
+    return this.spec.isV2 ? V2 : V1;
+  }
+
+  #produceDraft(index: number, records: Uint8Array) {
+    const topicData = [{ name: this.spec.to, partitionData: [{ index, records }] }];
+    return { transactionalId: this.spec.transactionalId, acks: -1, timeoutMs: 5_000, topicData };
   }
 
   /** True when it is acknowledged. Throws Interrupted when it is refused. */
@@ -213,10 +269,11 @@ export class TransactionalProducer {
     try {
       const connection = await this.#client.connection(leader);
       event.attempts += 1;
-      const { produce } = this.spec.isV2 ? V2 : V1;
-      const topicData = [{ name: this.spec.to, partitionData: [{ index: event.partition, records }] }];
-      const draft = { transactionalId: this.spec.transactionalId, acks: -1, timeoutMs: 5_000, topicData };
-      const answer = await connection.call(PRODUCE, produce, draft);
+      const answer = await connection.call(
+        PRODUCE,
+        this.#versions.produce,
+        this.#produceDraft(event.partition, records),
+      );
       const { errorCode, baseOffset } = answer.responses[0].partitionResponses[0];
       event.errorCode = errorCode;
       if (errorCode === ErrorCode.NONE) {

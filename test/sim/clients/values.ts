@@ -3,12 +3,15 @@ import { BATCH_HEADER_BYTES, type BatchHeader, isControl, isTransactional } from
 import type { Compression } from "#records/compression.ts";
 import { readMarker } from "#records/control-record.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
+import type { NewRecord, Record } from "#records/record.ts";
 import { zlibCodecs } from "#worker/codecs.ts";
 import type { SeenRecord } from "../../checker/history.ts";
 
 export const compression: Compression = { kernels: referenceKernels, codecs: zlibCodecs };
 
 const BROKEN = "?";
+/** The header of a keyed record that says what all of it must be. */
+const PROOF = "proof";
 const ATTRIBUTES_AT = 21;
 const SPACE = 0x20;
 const LETTER_A = 97;
@@ -34,6 +37,30 @@ function idOf(value: Uint8Array | null): string {
   const filling = fillingOf(id);
   for (let at = end + 1; at < value.length; at++) if (value[at] !== filling) return BROKEN;
   return id;
+}
+
+/** A record with a key, which proves its own key, timestamp and value: null for a tombstone. */
+export function keyedRecord(
+  id: string,
+  key: string,
+  { timestampMs, sizeInBytes }: { readonly timestampMs: number; readonly sizeInBytes: number | null },
+): NewRecord {
+  const value = sizeInBytes === null ? null : valueOf(id, sizeInBytes);
+  const proof = Buffer.from(proofOf(id, key, timestampMs, value), "latin1");
+  return { timestampMs, key: Buffer.from(key, "latin1"), value, headers: [{ key: PROOF, value: proof }] };
+}
+
+function proofOf(id: string, key: string, timestampMs: number, value: Uint8Array | null): string {
+  return `${id} ${key} ${timestampMs} ${value?.length ?? "none"}`;
+}
+
+function idOfRecord({ key, value, timestampMs, headers }: Record): string {
+  const [header] = headers;
+  if (header?.key !== PROOF || header.value === null || key === null) return idOf(value);
+  const proof = Buffer.from(header.value).toString("latin1");
+  const id = proof.slice(0, proof.indexOf(" "));
+  const isWhole = proof === proofOf(id, Buffer.from(key).toString("latin1"), timestampMs, value);
+  return isWhole && (value === null || idOf(value) === id) ? id : BROKEN;
 }
 
 export interface Opened {
@@ -117,9 +144,9 @@ function openBatch(bytes: Uint8Array, at: number, header: BatchHeader): readonly
   if (seen !== undefined && Buffer.compare(seen.content, content) === 0) return seen.records;
   if (header.crc !== referenceKernels.crc32c(content)) return null;
   if (isControl(header.attributes)) return [];
-  const records = readRecords(compression, bytes, at).map(({ offset, value }) => ({
-    offset: offset - header.baseOffset,
-    id: idOf(value),
+  const records = readRecords(compression, bytes, at).map((record) => ({
+    offset: record.offset - header.baseOffset,
+    id: idOfRecord(record),
   }));
   if (known.size === MAX_KNOWN_BATCHES) known.clear();
   known.set(header.crc, { content: content.slice(), records });

@@ -1,4 +1,7 @@
+import { COMPACTION_MUTANTS } from "./compaction.ts";
+import { GROUP_MUTANTS } from "./groups.ts";
 import type { Mutant } from "./mutant.ts";
+import { TIERING_MUTANTS } from "./tiering.ts";
 import { TRANSACTION_MUTANTS } from "./transactions.ts";
 
 const GROUP_COMMIT = "src/log/group-commit.ts";
@@ -22,8 +25,22 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 20,
   },
   {
+    name: "row buffers are freed under an answer",
+    file: "src/log/row-buffers.ts",
+    from: "if (!isStillWanted()) endBuffer(view);",
+    to: "endBuffer(view);",
+    seeds: 10,
+  },
+  {
+    name: "a copy to the object store that ends after a failed commit throws",
+    file: "src/log/tiering/object-garbage.ts",
+    from: "if (!this.options.commits.hasFailed) this.options.commits.stage(this);",
+    to: "this.options.commits.stage(this);",
+    seeds: 400,
+  },
+  {
     name: "fetch reads to the log end",
-    file: "src/broker/fetch-read.ts",
+    file: "src/broker/fetch/read.ts",
     from: "const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;",
     to: "const upperBound = committedOnly ? log.lastStableOffset : log.logEndOffset;",
     seeds: 10,
@@ -142,14 +159,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "groups answer before their records are committed",
-    file: "src/broker/coordinator-partition.ts",
+    file: "src/broker/coordinator/partition.ts",
     from: "const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;",
     to: "const errorCode = ErrorCode.NONE as ErrorCode;",
     seeds: 100,
   },
   {
     name: "an assignment leaves before its record is committed",
-    file: "src/broker/coordinator-partition.ts",
+    file: "src/broker/coordinator/partition.ts",
     from: "    if (this.openAppends === 0) {\n",
     to: "    if (this.openAppends === 0 || replies.length > 0) {\n",
     seeds: 200,
@@ -226,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a fetch session leaves out partitions that have new records",
-    file: "src/broker/fetch-sessions.ts",
+    file: "src/broker/fetch/sessions.ts",
     from: "  let changed = result.sizeInBytes > 0;\n",
     to: "  let changed = false;\n  if (result.sizeInBytes > 0) cached.highWatermark = result.highWatermark;\n",
     seeds: 20,
@@ -246,4 +263,7 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 200,
   },
   ...TRANSACTION_MUTANTS,
+  ...GROUP_MUTANTS,
+  ...TIERING_MUTANTS,
+  ...COMPACTION_MUTANTS,
 ];

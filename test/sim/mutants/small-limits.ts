@@ -22,10 +22,13 @@ const SMALL: readonly (readonly [file: string, name: string, was: string, value:
   ["src/log/tiering/limits.ts", "INDEXES_MAX_BYTES", "8 << 20", "1 << 12"],
   ["src/log/tiering/limits.ts", "TIERED_READ_MAX_BYTES", "4 << 20", "2 << 12"],
   ["src/log/tiering/limits.ts", "MAX_TIERED_READS", "4", "2"],
+  ["src/log/compaction/limits.ts", "SLICE_MAX_BYTES", "1 << 20", "2 << 10"],
+  ["src/log/compaction/limits.ts", "SLICE_MAX_RECORDS", "4_096", "20"],
+  ["src/log/compaction/limits.ts", "OFFSET_MAP_MAX_BYTES", "12 << 20", "24 * 8"],
   ["src/coordinator/limits.ts", "REWRITE_MIN_RECORDS", "50_000", "40"],
   ["src/cluster/limits.ts", "PRODUCER_ID_BLOCK_SIZE", "1_000", "2"],
   ["src/broker/connection.ts", "MAX_REQUESTS_IN_FLIGHT", "128", "4"],
-  ["src/broker/fetch-sessions.ts", "MAX_FETCH_SESSIONS", "1_000", "3"],
+  ["src/broker/fetch/sessions.ts", "MAX_FETCH_SESSIONS", "1_000", "3"],
 ];
 
 const HIDDEN: readonly Rewrite[] = [
@@ -34,19 +37,35 @@ const HIDDEN: readonly Rewrite[] = [
     from: "const INITIAL_DELAY_MS = 30_000;",
     to: "const INITIAL_DELAY_MS = 500;",
   },
+  // Topics may not ask for less than 1 MiB.
+  {
+    file: "src/cluster/settings.ts",
+    from: 'segmentBytes: number("segment.bytes"),',
+    to: 'segmentBytes: Math.ceil(number("segment.bytes") / 512),',
+  },
+  {
+    file: "src/log/tiering/offloader.ts",
+    from: "const RETRY_MS = 30_000;",
+    to: "const RETRY_MS = 700;",
+  },
+  {
+    file: "src/log/tiering/object-garbage.ts",
+    from: "const RETRY_MS = 30_000;",
+    to: "const RETRY_MS = 700;",
+  },
   { file: "src/log/recovery.ts", from: "const REPLAY_SLICE_ROWS = 64;", to: "const REPLAY_SLICE_ROWS = 3;" },
   {
-    file: "src/broker/coordinator-environment.ts",
+    file: "src/broker/coordinator/environment.ts",
     from: "const REPLAY_STEP_BYTES = 1024 * 1024;",
     to: "const REPLAY_STEP_BYTES = 2000;",
   },
   {
-    file: "src/broker/coordinator-environment.ts",
+    file: "src/broker/coordinator/environment.ts",
     from: "const REPLAY_TURN_BYTES = 2 * 1024 * 1024;",
     to: "const REPLAY_TURN_BYTES = 3000;",
   },
   {
-    file: "src/broker/coordinator-batches.ts",
+    file: "src/broker/coordinator/batches.ts",
     from: "const MAX_REWRITE_BYTES = 256 * 1024;",
     to: "const MAX_REWRITE_BYTES = 300;",
   },

@@ -1,6 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
-const FETCH_READ = "src/broker/fetch-read.ts";
+const FETCH_READ = "src/broker/fetch/read.ts";
 const PRODUCER_STATE = "src/log/producer-state.ts";
 
 /** Bugs in transactions. */
@@ -57,13 +57,13 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   {
     name: "an old epoch may append",
     file: PRODUCER_STATE,
-    from: "return oldEpoch(batch, entry);\n    const transactional",
-    to: "entry.producerEpoch = batch.producerEpoch;\n    const transactional",
+    from: "    if (entry !== undefined && batch.producerEpoch < entry.producerEpoch) return oldEpoch(batch, entry);\n    const transactional",
+    to: "    const transactional",
     seeds: 200,
   },
   {
     name: "stable offsets are the same as others",
-    file: "src/broker/group-coordinators.ts",
+    file: "src/broker/coordinator/group-coordinators.ts",
     from: "return machine.fetchOffsets(groupId, topics, requireStable);",
     to: "return machine.fetchOffsets(groupId, topics, false);",
     seeds: 100,
@@ -91,10 +91,10 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "nobody asks whether a batch belongs to its transaction",
-    file: PRODUCER_STATE,
-    from: "    if (verifies && (guard ?? null)",
-    to: "    if (verifies && batch.producerId < 0 && (guard ?? null)",
-    seeds: 400,
+    file: "src/cluster/settings.ts",
+    from: 'verifiesTransactions: brokerText("transaction.partition.verification.enable") === "true",',
+    to: "verifiesTransactions: false,",
+    seeds: 200,
   },
   {
     name: "the last stable offset moves before the marker is committed",
@@ -105,9 +105,65 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a marker that got lost is not sent again",
-    file: "src/broker/transaction-markers.ts",
+    file: "src/broker/transaction/markers.ts",
     from: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE);",
-    to: "return partitions.filter((_, index) => outcomes[index] === ErrorCode.NOT_LEADER_OR_FOLLOWER);",
+    to: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE && index < 0);",
     seeds: 200,
+  },
+  {
+    name: "the time of a transaction never ends",
+    file: "src/transaction/coordinator.ts",
+    from: '    fence(this.transactions, transaction, "none", turn);\n',
+    to: "",
+    seeds: 100,
+  },
+  {
+    name: "who takes a transactional id leaves its open transaction open",
+    file: "src/transaction/init-producer-id.ts",
+    from: "  if (current.status === TransactionStatus.ONGOING) {\n",
+    to: "  if (current.status === TransactionStatus.ONGOING && current.producerId < 0) {\n",
+    seeds: 60,
+  },
+  {
+    name: "a fenced producer gets its successor's epoch",
+    file: "src/transaction/init-producer-id.ts",
+    from: "  return ErrorCode.PRODUCER_FENCED;\n}",
+    to: "  return { producerId, producerEpoch, lastProducerEpoch };\n}",
+    seeds: 200,
+  },
+  {
+    name: "a replay forgets where a transaction has written",
+    file: "src/transaction/stored.ts",
+    from: "partitions: partitions.size === 0 ? NO_PARTITIONS : partitions,",
+    to: "partitions: NO_PARTITIONS,",
+    seeds: 200,
+  },
+  {
+    name: "a partition that is added to a transaction takes the place of the others",
+    file: "src/transaction/add-partitions.ts",
+    from: "partitions: withPartitions(current.partitions, added),",
+    to: "partitions: withPartitions(new Map(), added),",
+    seeds: 60,
+  },
+  {
+    name: "markers leave before their decision is committed",
+    file: "src/broker/coordinator/partition.ts",
+    from: "  private answer({ replies, effects = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n",
+    to: "  private answer({ replies, effects: early = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n    this.carryOutEffects(early);\n    const effects: unknown[] = [];\n",
+    seeds: 400,
+  },
+  {
+    name: "offsets of an aborted transaction count",
+    file: "src/group/offsets.ts",
+    from: "    if (!isCommitted) return;\n",
+    to: "",
+    seeds: 60,
+  },
+  {
+    name: "a snapshot forgets which transactions were aborted",
+    file: "src/log/partition-log.ts",
+    from: "      aborted: this.aborted.all,\n",
+    to: "      aborted: [],\n",
+    seeds: 100,
   },
 ];

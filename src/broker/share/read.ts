@@ -1,0 +1,163 @@
+import type { ReadBatches } from "#log/read.ts";
+import { BATCH_HEADER_BYTES, type BatchHeader, isControl, isTransactional, readBatchHeader } from "#records/batch.ts";
+import { readMarker } from "#records/control-record.ts";
+import { abortedRanges, without } from "#share/aborted.ts";
+import type { AcquireCommand, AcquiredRange } from "#share/acquire.ts";
+import type { LoadedSharePartition, SharePartitions } from "./partitions.ts";
+import type { SharePreread } from "./tiered-reads.ts";
+
+/** Batches that one fetch of a share partition looks at; the next one goes on behind them. */
+const MAX_BATCHES_READ = 10_000;
+
+/** What one fetch reads of a share partition at most, whatever its limit: it acquires some hundred records of it. */
+export const MAX_READ_BYTES = 1024 * 1024;
+
+/** How a share partition is read. */
+export interface ShareReadLimits {
+  readonly maxBytes: number;
+  /** Give the first batch even when it is larger. */
+  readonly minOneMessage: boolean;
+  readonly isReadCommitted: boolean;
+}
+
+export interface ShareRead {
+  readonly ranges: readonly AcquiredRange[];
+  readonly count: number;
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeInBytes: number;
+}
+
+const NOTHING: ShareRead = { ranges: [], count: 0, chunks: [], sizeInBytes: 0 };
+
+/** A batch in a row of chunks, which are to be thought of as put one after the other. */
+interface PlacedBatch extends BatchHeader {
+  readonly at: number;
+  readonly lastOffset: number;
+  readonly isAbortMarker: boolean;
+}
+
+/** Up to where a group reads: `share.isolation.level` says whether open transactions hold it up. */
+export function upperBound({ led }: LoadedSharePartition, isReadCommitted: boolean): number {
+  return isReadCommitted ? led.log.lastStableOffset : led.log.highWatermark;
+}
+
+/** Reads what the group hasn't seen or somebody has released, and gives it to a member. */
+export function readAndAcquire(
+  partitions: SharePartitions,
+  loaded: LoadedSharePartition,
+  command: Omit<AcquireCommand, "fetchOffset" | "batches">,
+  limits: ShareReadLimits & { readonly preread: SharePreread | undefined },
+): ShareRead {
+  const { partition } = loaded;
+  const fetchOffset = partition.nextFetchOffset();
+  const bound = upperBound(loaded, limits.isReadCommitted);
+  if (fetchOffset >= bound) return NOTHING;
+  const read = readFrom(loaded, fetchOffset, bound, limits);
+  if (read === null) return NOTHING;
+  const batches = placed(read);
+  const moment = partitions.momentOf(loaded.key.groupId);
+  const acquired = partition.acquire({ ...command, fetchOffset, batches }, moment);
+  const ranges = limits.isReadCommitted ? withoutAborted(loaded, batches, acquired) : acquired;
+  partitions.locksChanged(loaded);
+  if (ranges.length === 0) return NOTHING;
+  const chunks = sliced(read, batches, ranges);
+  return {
+    ranges,
+    count: ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0),
+    chunks,
+    sizeInBytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+  };
+}
+
+/** Null where nothing can be read now. */
+function readFrom(
+  { led: { log } }: LoadedSharePartition,
+  fetchOffset: number,
+  bound: number,
+  { preread, maxBytes, minOneMessage }: ShareReadLimits & { readonly preread: SharePreread | undefined },
+): ReadBatches | null {
+  let from = fetchOffset;
+  // What was read meanwhile for another member is another one's turn.
+  if (preread?.fetchOffset === fetchOffset && preread.read.kind === "read") {
+    if (preread.read.sizeInBytes > 0) return preread.read;
+    from = preread.read.nextOffset;
+  }
+  const limits = { maxBytes: Math.min(maxBytes, MAX_READ_BYTES), upperBound: bound, minOneMessage };
+  const read = log.read(from, limits);
+  return read.kind === "refused" ? null : read;
+}
+
+function placed({ chunks }: ReadBatches): PlacedBatch[] {
+  const batches: PlacedBatch[] = [];
+  let at = 0;
+  let chunkAt = 0;
+  for (const [index, chunk] of chunks.entries()) {
+    // A batch that is larger than a row goes on in the chunks behind its first one; those of the object store end anywhere.
+    while (at < chunkAt + chunk.length && batches.length < MAX_BATCHES_READ) {
+      const header = readBatchHeader(...inOnePiece(chunks, index, at - chunkAt, BATCH_HEADER_BYTES));
+      const isAbortMarker =
+        isControl(header.attributes) &&
+        readMarker(...inOnePiece(chunks, index, at - chunkAt, header.sizeInBytes))?.isCommit === false;
+      batches.push({ ...header, at, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker });
+      at += header.sizeInBytes;
+    }
+    chunkAt += chunk.length;
+  }
+  return batches;
+}
+
+/** Bytes and a position in them from which so many lie together, as far as there are so many. */
+function inOnePiece(
+  chunks: readonly Uint8Array[],
+  index: number,
+  from: number,
+  length: number,
+): [bytes: Uint8Array, at: number] {
+  const chunk = chunks[index];
+  if (chunk.length - from >= length || index === chunks.length - 1) return [chunk, from];
+  const joined = new Uint8Array(length);
+  let filled = 0;
+  let start = from;
+  for (let at = index; at < chunks.length && filled < length; at++) {
+    const part = chunks[at].subarray(start, start + length - filled);
+    joined.set(part, filled);
+    filled += part.length;
+    start = 0;
+  }
+  return [joined.subarray(0, filled), 0];
+}
+
+function withoutAborted(
+  { partition, led }: LoadedSharePartition,
+  batches: readonly PlacedBatch[],
+  acquired: readonly AcquiredRange[],
+): readonly AcquiredRange[] {
+  const last = batches.at(-1);
+  if (last === undefined) return acquired;
+  const aborted = led.log.abortedTransactions(batches[0].baseOffset, last.lastOffset + 1);
+  if (aborted.length === 0) return acquired;
+  const transactional = batches.map((batch) => ({ ...batch, isTransactional: isTransactional(batch.attributes) }));
+  const ranges = abortedRanges(transactional, aborted);
+  partition.archiveAborted(ranges);
+  return without(acquired, ranges);
+}
+
+/** The batches from the first acquired record to the last one. */
+function sliced(
+  { chunks }: ReadBatches,
+  batches: readonly PlacedBatch[],
+  ranges: readonly AcquiredRange[],
+): Uint8Array[] {
+  const first = batches.find(({ lastOffset }) => lastOffset >= ranges[0].first);
+  const last = batches.findLast(({ baseOffset }) => baseOffset <= ranges[ranges.length - 1].last);
+  if (first === undefined || last === undefined) return [];
+  const end = last.at + last.sizeInBytes;
+  const slices: Uint8Array[] = [];
+  let at = 0;
+  for (const chunk of chunks) {
+    const slice = chunk.subarray(Math.max(0, first.at - at), Math.max(0, end - at));
+    if (slice.length > 0) slices.push(slice);
+    at += chunk.length;
+  }
+  return slices;
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { referenceKernels } from "#kernels/reference.ts";
+import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19-create-topics.ts";
+import { readBatches, readRecords } from "#records/reader.ts";
+import { AcknowledgeType } from "#share/record-state.ts";
+import { zlibCodecs } from "#worker/codecs.ts";
+import { batchOf, CoreCluster, type TestClient } from "../../doubles/core-cluster.ts";
+import { settle } from "../../doubles/manual-time.ts";
+import { createTopic, fetchFrom, produce, V } from "../requests.ts";
+import { configure, initialize, ShareMember } from "./client.ts";
+
+const { RELEASE, REJECT } = AcknowledgeType;
+const compression = { kernels: referenceKernels, codecs: zlibCodecs };
+
+async function open(configs: Record<string, string>) {
+  const cluster = await CoreCluster.open();
+  const client = cluster.connect();
+  const topicId = await createTopic(client, "t");
+  const named = { "errors.deadletterqueue.topic.name": "dlq.g" };
+  await configure(client, { "share.auto.offset.reset": "earliest", ...named, ...configs });
+  await initialize(client, topicId);
+  await produce(client, "t", batchOf(["a", "b", "c"]));
+  const member = new ShareMember(cluster.connect(), topicId, "m");
+  await member.fetch();
+  return { client, member };
+}
+
+async function createQueue(client: TestClient, isEnabled: boolean) {
+  const configs = [{ name: "errors.deadletterqueue.group.enable", value: String(isEnabled) }];
+  await client.call(CreateTopicsRequest, CreateTopicsResponse, V.createTopics, {
+    topics: [{ name: "dlq.g", numPartitions: 1, replicationFactor: 1, configs }],
+    timeoutMs: 1000,
+  });
+}
+
+/** What the queue has, a record as "value offset deliveries message". */
+async function queued(client: TestClient): Promise<string[]> {
+  for (let turn = 0; turn < 20; turn++) await settle();
+  const { records } = await fetchFrom(client, "dlq.g", 0);
+  if (records === null) return [];
+  return [...readBatches(records)].flatMap(({ at }) =>
+    readRecords(compression, records, at).map(({ value, headers }) => {
+      const header = (name: string) => Buffer.from(headers.find(({ key }) => key === name)?.value ?? []).toString();
+      const [offset, count, message] = ["offset", "delivery.count", "message"].map((one) =>
+        header(`__dlq.errors.${one}`),
+      );
+      return `${value === null ? "-" : Buffer.from(value)} ${offset} ${count} ${message}`;
+    }),
+  );
+}
+
+describe("dead letters of a share group", () => {
+  it("go to the queue with a copy of the record, and are over then", async () => {
+    const { client, member } = await open({
+      "errors.deadletterqueue.copy.record.enable": "true",
+      "share.delivery.count.limit": "2",
+    });
+    await createQueue(client, true);
+    await member.fetch([
+      { first: 0, last: 0, types: [REJECT] },
+      { first: 1, last: 2, types: [RELEASE] },
+    ]);
+    await member.fetch();
+    await member.acknowledge([{ first: 1, last: 2, types: [RELEASE] }]);
+    expect(await queued(client)).toEqual([
+      "a 0 1 Offset rejected by client.",
+      "b 1 2 Offset delivery count exceeded the threshold.",
+      "c 2 2 Offset delivery count exceeded the threshold.",
+    ]);
+    expect((await member.fetch()).acquired).toBe("");
+  });
+
+  it("are headers alone unless the group wants copies", async () => {
+    const { client, member } = await open({});
+    await createQueue(client, true);
+    await member.acknowledge([{ first: 0, last: 1, types: [REJECT] }]);
+    expect(await queued(client)).toEqual(["- 0 1 Offset rejected by client.", "- 1 1 Offset rejected by client."]);
+  });
+
+  it("are archived all the same when the topic isn't meant for them, or isn't there", async () => {
+    const { client, member } = await open({});
+    await member.acknowledge([{ first: 0, last: 0, types: [REJECT] }]);
+    await createQueue(client, false);
+    await member.acknowledge([{ first: 1, last: 2, types: [REJECT] }]);
+    expect(await queued(client)).toEqual([]);
+    expect((await member.fetch()).acquired).toBe("");
+  });
+});

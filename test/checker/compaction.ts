@@ -34,8 +34,11 @@ export class Compaction {
   /** Of those the ones that are no part of a transaction, or of one that was committed. */
   readonly #counting = new Map<string, readonly Entry[]>();
   readonly #keys = new Map<string, string>();
-  /** By key: tombstones of which nobody knows whether, and where, they are in the log. */
-  readonly #lostTombstones = new Map<string, ProduceEvent[]>();
+  /**
+   * By key: records of which nobody knows whether, and where, they are in the log. One may have taken the place of an earlier record, and be
+   * replaced or expired itself before anyone read it.
+   */
+  readonly #unplaced = new Map<string, ProduceEvent[]>();
   readonly #known: KnownRecords;
   readonly #minLagMs: number;
   readonly #deleteRetentionMs: number;
@@ -56,7 +59,7 @@ export class Compaction {
       const isTombstone = batch.tombstones?.[index] === true;
       const places = this.#known.placesOf(id);
       for (const offset of places) append(this.#byKey, key, { offset, isTombstone, batch });
-      if (isTombstone && places.length === 0 && batch.outcome === "unknown") append(this.#lostTombstones, key, batch);
+      if (places.length === 0 && batch.outcome === "unknown") append(this.#unplaced, key, batch);
     });
   }
 
@@ -79,8 +82,8 @@ export class Compaction {
     const replaces = (later: Entry) =>
       later.offset > offset && later.batch.invokedMs < atMs && this.#outcomeOf(later.batch) !== "aborted";
     if (entries.some(replaces)) return null;
-    const isLost = this.#lostTombstones.get(key)?.some((batch) => batch.invokedMs < atMs) === true;
-    return isLost ? null : `no later record has the key ${key}`;
+    const mayBeReplaced = this.#unplaced.get(key)?.some((batch) => batch.invokedMs < atMs) === true;
+    return mayBeReplaced ? null : `no later record has the key ${key}`;
   }
 
   #countingOf(key: string, entries: readonly Entry[]): readonly Entry[] {

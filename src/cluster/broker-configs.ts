@@ -1,13 +1,5 @@
-import {
-  atLeast,
-  type ConfigDefinition,
-  type ConfigType,
-  type Effect,
-  none,
-  oneOf,
-  YES,
-  yesUpTo,
-} from "./config-definition.ts";
+import { atLeast, type ConfigDefinition, none, oneOf, YES, yesUpTo } from "./config-definition.ts";
+import { row } from "./config-row.ts";
 import { CONSUMER_GROUP_BROKER_CONFIGS } from "./consumer-group-configs.ts";
 import { SHARE_BROKER_CONFIGS } from "./share-configs.ts";
 import { STREAMS_GROUP_BROKER_CONFIGS } from "./streams-configs.ts";
@@ -16,18 +8,6 @@ import { TOPIC_CONFIGS } from "./topic-configs.ts";
 const BY_TOPIC_CONFIG = none("the default of a topic config: as that one");
 const BOUND_IN_CODE = none("fixed: the default is a constant of the code");
 const SAYS_HOW = none("it only says how the broker was started");
-
-interface Row {
-  readonly check?: ConfigDefinition["check"];
-  readonly dynamic?: boolean;
-  readonly effect: Effect;
-  readonly doc: string;
-}
-
-function row(name: string, type: ConfigType, defaultValue: string | null, rest: Row): ConfigDefinition {
-  const { doc, ...others } = rest;
-  return { name, type, defaultValue, documentation: doc, ...others };
-}
 
 /** The broker configs that supply the defaults of topic configs under the same unit: as the topic config itself. */
 function defaultsOfTopics(): ConfigDefinition[] {

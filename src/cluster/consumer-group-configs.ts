@@ -1,27 +1,7 @@
-import {
-  allOf,
-  atLeast,
-  type Check,
-  type ConfigDefinition,
-  type ConfigType,
-  type Effect,
-  oneOf,
-  YES,
-} from "./config-definition.ts";
+import { allOf, atLeast, type ConfigDefinition, oneOf } from "./config-definition.ts";
+import { row } from "./config-row.ts";
 
-interface Row {
-  readonly check?: Check;
-  readonly dynamic?: boolean;
-  readonly effect?: Effect;
-  readonly doc: string;
-}
-
-function row(name: string, type: ConfigType, defaultValue: string, rest: Row): ConfigDefinition {
-  const { doc, effect = YES, ...others } = rest;
-  return { name, type, defaultValue, effect, documentation: doc, ...others };
-}
-
-const MILLISECONDS: Row["check"] = atLeast(1);
+const MILLISECONDS = atLeast(1);
 
 /** The broker configs of consumer groups (KIP-848). A group's own configs come before them, within their bounds. */
 export const CONSUMER_GROUP_BROKER_CONFIGS: readonly ConfigDefinition[] = [

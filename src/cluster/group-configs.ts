@@ -1,18 +1,7 @@
 import type { ConfigValues } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import {
-  atLeast,
-  type Check,
-  type ConfigDefinition,
-  type ConfigType,
-  type Effect,
-  longOf,
-  none,
-  oneOf,
-  parseConfigValue,
-  YES,
-  yesUpTo,
-} from "./config-definition.ts";
+import { atLeast, type ConfigDefinition, longOf, none, oneOf, parseConfigValue, yesUpTo } from "./config-definition.ts";
+import { row } from "./config-row.ts";
 import { parseDurationMs } from "./duration.ts";
 import { quoted } from "./limits.ts";
 import { failure } from "./outcome.ts";
@@ -23,23 +12,9 @@ const DURATION_PREFIX = "by_duration:";
 /** As in Kafka 4.4, whose only assignor of tasks doesn't look at tags. */
 export const RACK_AWARE_TAGS_EFFECT = yesUpTo("members that lack a tag are told so, but the assignor looks at no tags");
 
-interface Row {
-  readonly check?: Check;
-  /** The broker config that holds where the group has none. */
-  readonly synonym?: string;
-  readonly effect?: Effect;
-  readonly doc: string;
-}
-
-function row(name: string, type: ConfigType, defaultValue: string, rest: Row): ConfigDefinition {
-  const { doc, synonym, effect = YES, check } = rest;
-  const synonyms = synonym === undefined ? [] : [{ name: synonym }];
-  return { name, type, defaultValue, check, synonyms, effect, documentation: doc };
-}
-
-/** The same under the broker's name for it. */
-function ofBroker(name: string, type: ConfigType, defaultValue: string, rest: Row): ConfigDefinition {
-  return row(name, type, defaultValue, { ...rest, synonym: `group.${name}` });
+/** Where a group has none, the broker's holds, under the same name behind `group.`. */
+function ofBroker(...[name, type, defaultValue, rest]: Parameters<typeof row>): ConfigDefinition {
+  return row(name, type, defaultValue, { ...rest, synonyms: [{ name: `group.${name}` }] });
 }
 
 function offsetReset(canonical: string): string | null {
@@ -115,7 +90,7 @@ export const GROUP_CONFIGS: readonly ConfigDefinition[] = [
   }),
   row("streams.assignor.name", "STRING", "sticky", {
     check: oneOf("sticky"),
-    synonym: "group.streams.assignors",
+    synonyms: [{ name: "group.streams.assignors" }],
     effect: none("there is one assignor"),
     doc: "The task assignor.",
   }),

@@ -1,31 +1,5 @@
-import {
-  atLeast,
-  between,
-  type ConfigDefinition,
-  type ConfigType,
-  type Effect,
-  none,
-  oneOf,
-  YES,
-} from "./config-definition.ts";
-
-const BOUND = none("it bounds what a group's own config may say");
-
-interface Row {
-  readonly check?: ConfigDefinition["check"];
-  readonly dynamic?: boolean;
-  readonly effect?: Effect;
-  readonly doc: string;
-}
-
-function row(
-  name: string,
-  type: ConfigType,
-  defaultValue: string,
-  { doc, effect = YES, ...rest }: Row,
-): ConfigDefinition {
-  return { name, type, defaultValue, effect, documentation: doc, ...rest };
-}
+import { atLeast, between, type ConfigDefinition, none, oneOf } from "./config-definition.ts";
+import { BOUND, row } from "./config-row.ts";
 
 /** The broker configs of share groups (KIP-932). */
 export const SHARE_BROKER_CONFIGS: readonly ConfigDefinition[] = [

@@ -1,19 +1,6 @@
-import { atLeast, type ConfigDefinition, type ConfigType, type Effect, none, oneOf, YES } from "./config-definition.ts";
+import { atLeast, type ConfigDefinition, none, oneOf } from "./config-definition.ts";
+import { BOUND, row } from "./config-row.ts";
 import { RACK_AWARE_TAGS_EFFECT } from "./group-configs.ts";
-
-const BOUND = none("it bounds what a group's own config may say");
-
-interface Row {
-  readonly check?: ConfigDefinition["check"];
-  readonly dynamic?: boolean;
-  readonly effect?: Effect;
-  readonly doc: string;
-}
-
-function row(name: string, type: ConfigType, defaultValue: string, rest: Row): ConfigDefinition {
-  const { doc, effect = YES, ...others } = rest;
-  return { name, type, defaultValue, effect, documentation: doc, ...others };
-}
 
 /** The broker configs of streams groups (KIP-1071). A group's own configs come before them, within their bounds. */
 export const STREAMS_GROUP_BROKER_CONFIGS: readonly ConfigDefinition[] = [

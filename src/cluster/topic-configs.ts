@@ -3,7 +3,6 @@ import {
   atLeast,
   between,
   type ConfigDefinition,
-  type Effect,
   either,
   none,
   oneOf,
@@ -12,6 +11,7 @@ import {
   YES,
   yesUpTo,
 } from "./config-definition.ts";
+import { row } from "./config-row.ts";
 
 const LONG_MAX = "9223372036854775807";
 
@@ -26,16 +26,6 @@ const ALWAYS_DURABLE = none("every acknowledged record is durable already");
 
 function from(...names: readonly string[]): readonly Synonym[] {
   return names.map((name) => ({ name }));
-}
-
-function row(
-  name: string,
-  type: ConfigDefinition["type"],
-  defaultValue: string,
-  rest: Pick<ConfigDefinition, "check" | "synonyms"> & { readonly effect: Effect; readonly doc: string },
-): ConfigDefinition {
-  const { doc, ...others } = rest;
-  return { name, type, defaultValue, documentation: doc, ...others };
 }
 
 /** Every topic config of Apache Kafka 4.4, by name. Types, defaults and bounds are Kafka's. */

@@ -11,6 +11,8 @@ interface Entry {
   readonly batch: ProduceEvent;
 }
 
+type Lost = Pick<Entry, "isTombstone" | "batch">;
+
 /** What is known of one partition of a compacted topic, beside the topic itself. */
 export interface KnownRecords {
   readonly produced: readonly ProduceEvent[];
@@ -35,16 +37,19 @@ export class Compaction {
   readonly #counting = new Map<string, readonly Entry[]>();
   readonly #keys = new Map<string, string>();
   /**
-   * By key: records of which nobody knows whether, and where, they are in the log. One may have taken the place of an earlier record, and be
-   * replaced or expired itself before anyone read it.
+   * By key: records of which nobody knows whether, and where, they are in the log. One may have taken the place of an earlier record and be gone
+   * before anyone read it: as a tombstone, replaced in turn by a record that is known, or with a segment whose time was over.
    */
-  readonly #unplaced = new Map<string, ProduceEvent[]>();
+  readonly #unplaced = new Map<string, Lost[]>();
   readonly #known: KnownRecords;
   readonly #minLagMs: number;
   readonly #deleteRetentionMs: number;
+  /** Segments go by age or size, too. */
+  readonly #expires: boolean;
 
   constructor(configs: Configs, known: KnownRecords) {
     this.#known = known;
+    this.#expires = configs["cleanup.policy"]?.includes("delete") === true;
     this.#minLagMs = Number(configs["min.compaction.lag.ms"] ?? 0);
     this.#deleteRetentionMs = Number(configs["delete.retention.ms"] ?? DELETE_RETENTION_MS);
     for (const batch of known.produced) this.#add(batch);
@@ -59,7 +64,7 @@ export class Compaction {
       const isTombstone = batch.tombstones?.[index] === true;
       const places = this.#known.placesOf(id);
       for (const offset of places) append(this.#byKey, key, { offset, isTombstone, batch });
-      if (places.length === 0 && batch.outcome === "unknown") append(this.#unplaced, key, batch);
+      if (places.length === 0 && batch.outcome === "unknown") append(this.#unplaced, key, { isTombstone, batch });
     });
   }
 
@@ -82,8 +87,10 @@ export class Compaction {
     const replaces = (later: Entry) =>
       later.offset > offset && later.batch.invokedMs < atMs && this.#outcomeOf(later.batch) !== "aborted";
     if (entries.some(replaces)) return null;
-    const mayBeReplaced = this.#unplaced.get(key)?.some((batch) => batch.invokedMs < atMs) === true;
-    return mayBeReplaced ? null : `no later record has the key ${key}`;
+    const cameLater = entries.some((later) => later.offset > offset && this.#outcomeOf(later.batch) !== "aborted");
+    const mayHaveReplaced = (lost: Lost) =>
+      lost.batch.invokedMs < atMs && (lost.isTombstone || cameLater || this.#expires);
+    return this.#unplaced.get(key)?.some(mayHaveReplaced) === true ? null : `no later record has the key ${key}`;
   }
 
   #countingOf(key: string, entries: readonly Entry[]): readonly Entry[] {

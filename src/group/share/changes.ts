@@ -1,9 +1,19 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
-import type { Message } from "#protocol/schema.ts";
-import { decodeStoredKey, decodeStoredValue, encodeStoredKey, encodeStoredValue } from "#protocol/stored/record.ts";
+import { decodeStoredKey, encodeStoredKey } from "#protocol/stored/record.ts";
 import * as stored from "#protocol/stored/share-group.ts";
 import type { Assignment } from "../assignors/assignor.ts";
+import {
+  assignmentOf,
+  type ChangeDecoders,
+  type Decoded,
+  draftOfAssignment,
+  draftOfTargetEpoch,
+  storedValue,
+  type TargetEpoch,
+  targetEpochOf,
+  valueOf,
+} from "../change.ts";
 import type { ShareAssignment, ShareSubscription } from "./member.ts";
 
 // What can happen to a share group, as the records of Apache Kafka 4.4 say it: the live group and a load both change by these alone.
@@ -32,12 +42,11 @@ export const NO_SHARED_PARTITIONS: SharedPartitions = {
 export type ShareGroupChange =
   | { readonly kind: "group"; readonly value: { readonly epoch: number; readonly metadataHash: number } | null }
   | { readonly kind: "subscription"; readonly memberId: string; readonly value: ShareSubscription | null }
-  | { readonly kind: "target-epoch"; readonly value: { readonly epoch: number; readonly timestampMs: number } | null }
+  | { readonly kind: "target-epoch"; readonly value: TargetEpoch | null }
   | { readonly kind: "target"; readonly memberId: string; readonly value: Assignment | null }
   | { readonly kind: "current"; readonly memberId: string; readonly value: ShareAssignment | null }
   | { readonly kind: "partitions"; readonly value: SharedPartitions | null };
 
-const VALUE_VERSION = 0;
 const STABLE = 0;
 
 export function encodeChange(groupId: string, change: ShareGroupChange): CoordinatorRecord {
@@ -45,12 +54,12 @@ export function encodeChange(groupId: string, change: ShareGroupChange): Coordin
     case "group":
       return {
         key: encodeStoredKey(stored.ShareGroupMetadataKey, { groupId }),
-        value: encoded(stored.ShareGroupMetadataValue, change.value, (value) => value),
+        value: storedValue(stored.ShareGroupMetadataValue, change.value, (value) => value),
       };
     case "subscription":
       return {
         key: encodeStoredKey(stored.ShareGroupMemberMetadataKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.ShareGroupMemberMetadataValue, change.value, ({ topicNames, ...value }) => ({
+        value: storedValue(stored.ShareGroupMemberMetadataValue, change.value, ({ topicNames, ...value }) => ({
           ...value,
           subscribedTopicNames: topicNames,
         })),
@@ -58,50 +67,35 @@ export function encodeChange(groupId: string, change: ShareGroupChange): Coordin
     case "target-epoch":
       return {
         key: encodeStoredKey(stored.ShareGroupTargetAssignmentMetadataKey, { groupId }),
-        value: encoded(stored.ShareGroupTargetAssignmentMetadataValue, change.value, (value) => ({
-          assignmentEpoch: value.epoch,
-          assignmentTimestamp: value.timestampMs,
-        })),
+        value: storedValue(stored.ShareGroupTargetAssignmentMetadataValue, change.value, draftOfTargetEpoch),
       };
     case "target":
       return {
         key: encodeStoredKey(stored.ShareGroupTargetAssignmentMemberKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.ShareGroupTargetAssignmentMemberValue, change.value, (value) => ({
-          topicPartitions: draftOf(value),
+        value: storedValue(stored.ShareGroupTargetAssignmentMemberValue, change.value, (value) => ({
+          topicPartitions: draftOfAssignment(value),
         })),
       };
     case "current":
       return {
         key: encodeStoredKey(stored.ShareGroupCurrentMemberAssignmentKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.ShareGroupCurrentMemberAssignmentValue, change.value, (value) => ({
+        value: storedValue(stored.ShareGroupCurrentMemberAssignmentValue, change.value, (value) => ({
           memberEpoch: value.memberEpoch,
           previousMemberEpoch: value.previousMemberEpoch,
           state: STABLE,
-          assignedPartitions: draftOf(value.assigned),
+          assignedPartitions: draftOfAssignment(value.assigned),
         })),
       };
     case "partitions":
       return {
         key: encodeStoredKey(stored.ShareGroupStatePartitionMetadataKey, { groupId }),
-        value: encoded(stored.ShareGroupStatePartitionMetadataValue, change.value, (value) => ({
+        value: storedValue(stored.ShareGroupStatePartitionMetadataValue, change.value, (value) => ({
           initializingTopics: draftOfTopics(value.initializing),
           initializedTopics: draftOfTopics(value.initialized),
           deletingTopics: [...value.deleting].map(([topicId, topicName]) => ({ topicId, topicName })),
         })),
       };
   }
-}
-
-function encoded<T, D>(
-  table: Message<T>,
-  value: D | null,
-  draft: (value: D) => Parameters<Message<T>["encode"]>[1],
-): Uint8Array | null {
-  return value === null ? null : encodeStoredValue(table, draft(value), VALUE_VERSION);
-}
-
-function draftOf(assignment: Assignment) {
-  return [...assignment].map(([topicId, partitions]) => ({ topicId, partitions: [...partitions] }));
 }
 
 function draftOfTopics(topics: ReadonlyMap<Uuid, SharedTopic>) {
@@ -112,16 +106,7 @@ function draftOfTopics(topics: ReadonlyMap<Uuid, SharedTopic>) {
   }));
 }
 
-interface Decoded {
-  readonly groupId: string;
-  readonly change: ShareGroupChange;
-}
-
-/** The group of a change and what it says, by the number that begins a key. Bytes that are no such record throw `MalformedMessageError`. */
-export const CHANGE_DECODERS: ReadonlyMap<number, (record: CoordinatorRecord) => Decoded> = new Map<
-  number,
-  (record: CoordinatorRecord) => Decoded
->([
+export const CHANGE_DECODERS: ChangeDecoders<ShareGroupChange> = new Map([
   [stored.ShareGroupMetadataKey.apiKey, decodeGroup],
   [stored.ShareGroupMemberMetadataKey.apiKey, decodeSubscription],
   [stored.ShareGroupTargetAssignmentMetadataKey.apiKey, decodeTargetEpoch],
@@ -130,17 +115,13 @@ export const CHANGE_DECODERS: ReadonlyMap<number, (record: CoordinatorRecord) =>
   [stored.ShareGroupStatePartitionMetadataKey.apiKey, decodePartitions],
 ]);
 
-function valueOf<T, V>(table: Message<T>, { value }: CoordinatorRecord, read: (value: T) => V): V | null {
-  return value === null ? null : read(decodeStoredValue(table, value));
-}
-
-function decodeGroup(record: CoordinatorRecord): Decoded {
+function decodeGroup(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId } = decodeStoredKey(stored.ShareGroupMetadataKey, record.key);
   const value = valueOf(stored.ShareGroupMetadataValue, record, ({ epoch, metadataHash }) => ({ epoch, metadataHash }));
   return { groupId, change: { kind: "group", value } };
 }
 
-function decodeSubscription(record: CoordinatorRecord): Decoded {
+function decodeSubscription(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.ShareGroupMemberMetadataKey, record.key);
   const value = valueOf(stored.ShareGroupMemberMetadataValue, record, (member) => ({
     rackId: member.rackId,
@@ -151,16 +132,13 @@ function decodeSubscription(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "subscription", memberId, value } };
 }
 
-function decodeTargetEpoch(record: CoordinatorRecord): Decoded {
+function decodeTargetEpoch(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId } = decodeStoredKey(stored.ShareGroupTargetAssignmentMetadataKey, record.key);
-  const value = valueOf(stored.ShareGroupTargetAssignmentMetadataValue, record, (target) => ({
-    epoch: target.assignmentEpoch,
-    timestampMs: target.assignmentTimestamp,
-  }));
+  const value = valueOf(stored.ShareGroupTargetAssignmentMetadataValue, record, targetEpochOf);
   return { groupId, change: { kind: "target-epoch", value } };
 }
 
-function decodeTarget(record: CoordinatorRecord): Decoded {
+function decodeTarget(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.ShareGroupTargetAssignmentMemberKey, record.key);
   const value = valueOf(stored.ShareGroupTargetAssignmentMemberValue, record, (target) =>
     assignmentOf(target.topicPartitions),
@@ -168,7 +146,7 @@ function decodeTarget(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "target", memberId, value } };
 }
 
-function decodeCurrent(record: CoordinatorRecord): Decoded {
+function decodeCurrent(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.ShareGroupCurrentMemberAssignmentKey, record.key);
   const value = valueOf(stored.ShareGroupCurrentMemberAssignmentValue, record, (current) => ({
     memberEpoch: current.memberEpoch,
@@ -178,7 +156,7 @@ function decodeCurrent(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "current", memberId, value } };
 }
 
-function decodePartitions(record: CoordinatorRecord): Decoded {
+function decodePartitions(record: CoordinatorRecord): Decoded<ShareGroupChange> {
   const { groupId } = decodeStoredKey(stored.ShareGroupStatePartitionMetadataKey, record.key);
   const value = valueOf(stored.ShareGroupStatePartitionMetadataValue, record, (partitions) => ({
     initializing: topicsOf(partitions.initializingTopics),
@@ -186,12 +164,6 @@ function decodePartitions(record: CoordinatorRecord): Decoded {
     deleting: new Map(partitions.deletingTopics.map(({ topicId, topicName }) => [topicId, topicName])),
   }));
   return { groupId, change: { kind: "partitions", value } };
-}
-
-function assignmentOf(
-  topics: readonly { readonly topicId: Uuid; readonly partitions: readonly number[] }[],
-): Assignment {
-  return new Map(topics.map(({ topicId, partitions }) => [topicId, new Set(partitions)]));
 }
 
 function topicsOf(

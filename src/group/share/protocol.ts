@@ -1,7 +1,7 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { storedKind } from "#protocol/stored/record.ts";
+import { replaysInto } from "../change.ts";
 import type { Refusal } from "../consumer/world.ts";
 import type { GroupProtocol, MemberTimer } from "../group.ts";
 import type { GroupSpace } from "../group-space.ts";
@@ -35,8 +35,7 @@ export class ShareGroups implements GroupProtocol<ShareGroup> {
 
   constructor(space: GroupSpace, configOf: (groupId: string) => ShareGroupConfig = () => DEFAULT_SHARE_GROUP_CONFIG) {
     this.world = { space, configOf };
-    const replay = (record: CoordinatorRecord) => this.replay(record);
-    this.replays = new Map([...CHANGE_DECODERS.keys()].map((kind) => [kind, replay]));
+    this.replays = replaysInto(space, CHANGE_DECODERS, ShareGroup);
   }
 
   heartbeat(command: ShareHeartbeatCommand, turn: Turn): ShareHeartbeatReply | Refusal {
@@ -96,24 +95,6 @@ export class ShareGroups implements GroupProtocol<ShareGroup> {
   forgetDeletedTopics(turn: Turn): void {
     const { space } = this.world;
     for (const group of space.values()) if (group instanceof ShareGroup) forgetTopics(group, space.topics, turn);
-  }
-
-  private replay(record: CoordinatorRecord): void {
-    const decoded = CHANGE_DECODERS.get(storedKind(record.key))?.(record);
-    if (decoded === undefined) return;
-    const { groupId, change } = decoded;
-    const { space } = this.world;
-    const known = space.get(groupId);
-    if (change.value === null) {
-      // Another kind of group may have taken the name since.
-      if (!(known instanceof ShareGroup)) return;
-      if (change.kind === "group") space.remove(groupId);
-      else known.apply(change);
-      return;
-    }
-    const group = known instanceof ShareGroup ? known : new ShareGroup(groupId, space.budget);
-    if (group !== known) space.put(group);
-    group.apply(change);
   }
 
   restartTimers(group: ShareGroup, turn: Turn): void {

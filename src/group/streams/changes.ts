@@ -1,7 +1,15 @@
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
-import type { Message } from "#protocol/schema.ts";
-import { decodeStoredKey, decodeStoredValue, encodeStoredKey, encodeStoredValue } from "#protocol/stored/record.ts";
+import { decodeStoredKey, encodeStoredKey } from "#protocol/stored/record.ts";
 import * as stored from "#protocol/stored/streams-group.ts";
+import {
+  type ChangeDecoders,
+  type Decoded,
+  draftOfTargetEpoch,
+  storedValue,
+  type TargetEpoch,
+  targetEpochOf,
+  valueOf,
+} from "../change.ts";
 import { type CurrentTasks, type MemberInfo, MemberState } from "./member.ts";
 import { type HeldTasks, type RoleTasks, sortedTasks, type TasksSince, tasksOf } from "./tasks.ts";
 import { encodeTopology, type Topology } from "./topology.ts";
@@ -22,18 +30,16 @@ export type StreamsGroupChange =
   | { readonly kind: "group"; readonly value: GroupMetadata | null }
   | { readonly kind: "topology"; readonly value: Topology | null }
   | { readonly kind: "member"; readonly memberId: string; readonly value: MemberInfo | null }
-  | { readonly kind: "target-epoch"; readonly value: { readonly epoch: number; readonly timestampMs: number } | null }
+  | { readonly kind: "target-epoch"; readonly value: TargetEpoch | null }
   | { readonly kind: "target"; readonly memberId: string; readonly value: RoleTasks | null }
   | { readonly kind: "current"; readonly memberId: string; readonly value: CurrentTasks | null };
-
-const VALUE_VERSION = 0;
 
 export function encodeChange(groupId: string, change: StreamsGroupChange): CoordinatorRecord {
   switch (change.kind) {
     case "group":
       return {
         key: encodeStoredKey(stored.StreamsGroupMetadataKey, { groupId }),
-        value: encoded(stored.StreamsGroupMetadataValue, change.value, (value) => ({
+        value: storedValue(stored.StreamsGroupMetadataValue, change.value, (value) => ({
           epoch: value.epoch,
           metadataHash: value.metadataHash,
           validatedTopologyEpoch: value.validatedTopologyEpoch,
@@ -48,7 +54,7 @@ export function encodeChange(groupId: string, change: StreamsGroupChange): Coord
     case "member":
       return {
         key: encodeStoredKey(stored.StreamsGroupMemberMetadataKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.StreamsGroupMemberMetadataValue, change.value, ({ groupInstanceId, ...value }) => ({
+        value: storedValue(stored.StreamsGroupMemberMetadataValue, change.value, ({ groupInstanceId, ...value }) => ({
           ...value,
           instanceId: groupInstanceId,
           clientTags: pairsOf(value.clientTags).sort((one, other) => (one.key < other.key ? -1 : 1)),
@@ -57,15 +63,12 @@ export function encodeChange(groupId: string, change: StreamsGroupChange): Coord
     case "target-epoch":
       return {
         key: encodeStoredKey(stored.StreamsGroupTargetAssignmentMetadataKey, { groupId }),
-        value: encoded(stored.StreamsGroupTargetAssignmentMetadataValue, change.value, (value) => ({
-          assignmentEpoch: value.epoch,
-          assignmentTimestamp: value.timestampMs,
-        })),
+        value: storedValue(stored.StreamsGroupTargetAssignmentMetadataValue, change.value, draftOfTargetEpoch),
       };
     case "target":
       return {
         key: encodeStoredKey(stored.StreamsGroupTargetAssignmentMemberKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.StreamsGroupTargetAssignmentMemberValue, change.value, (value) => ({
+        value: storedValue(stored.StreamsGroupTargetAssignmentMemberValue, change.value, (value) => ({
           activeTasks: sortedTasks(value.active),
           standbyTasks: sortedTasks(value.standby),
           warmupTasks: sortedTasks(value.warmup),
@@ -74,7 +77,7 @@ export function encodeChange(groupId: string, change: StreamsGroupChange): Coord
     case "current":
       return {
         key: encodeStoredKey(stored.StreamsGroupCurrentMemberAssignmentKey, { groupId, memberId: change.memberId }),
-        value: encoded(stored.StreamsGroupCurrentMemberAssignmentValue, change.value, (value) => ({
+        value: storedValue(stored.StreamsGroupCurrentMemberAssignmentValue, change.value, (value) => ({
           memberEpoch: value.memberEpoch,
           previousMemberEpoch: value.previousMemberEpoch,
           state: value.state,
@@ -89,14 +92,6 @@ export function encodeChange(groupId: string, change: StreamsGroupChange): Coord
   }
 }
 
-function encoded<T, D>(
-  table: Message<T>,
-  value: D | null,
-  draftOf: (value: D) => Parameters<Message<T>["encode"]>[1],
-): Uint8Array | null {
-  return value === null ? null : encodeStoredValue(table, draftOf(value), VALUE_VERSION);
-}
-
 function pairsOf(map: ReadonlyMap<string, string>) {
   return [...map].map(([key, value]) => ({ key, value }));
 }
@@ -109,16 +104,7 @@ function withEpochs(tasks: TasksSince) {
   }));
 }
 
-interface Decoded {
-  readonly groupId: string;
-  readonly change: StreamsGroupChange;
-}
-
-/** The group of a change and what it says, by the number that begins a key. Bytes that are no such record throw `MalformedMessageError`. */
-export const CHANGE_DECODERS: ReadonlyMap<number, (record: CoordinatorRecord) => Decoded> = new Map<
-  number,
-  (record: CoordinatorRecord) => Decoded
->([
+export const CHANGE_DECODERS: ChangeDecoders<StreamsGroupChange> = new Map([
   [stored.StreamsGroupMetadataKey.apiKey, decodeGroup],
   [stored.StreamsGroupTopologyKey.apiKey, decodeTopology],
   [stored.StreamsGroupMemberMetadataKey.apiKey, decodeMember],
@@ -127,15 +113,11 @@ export const CHANGE_DECODERS: ReadonlyMap<number, (record: CoordinatorRecord) =>
   [stored.StreamsGroupCurrentMemberAssignmentKey.apiKey, decodeCurrent],
 ]);
 
-function valueOf<T, V>(table: Message<T>, { value }: CoordinatorRecord, read: (value: T) => V): V | null {
-  return value === null ? null : read(decodeStoredValue(table, value));
-}
-
 function mapOf(pairs: readonly { readonly key: string; readonly value: string }[] | null): ReadonlyMap<string, string> {
   return new Map((pairs ?? []).map(({ key, value }) => [key, value]));
 }
 
-function decodeGroup(record: CoordinatorRecord): Decoded {
+function decodeGroup(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId } = decodeStoredKey(stored.StreamsGroupMetadataKey, record.key);
   const value = valueOf(stored.StreamsGroupMetadataValue, record, (group) => ({
     epoch: group.epoch,
@@ -146,7 +128,7 @@ function decodeGroup(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "group", value } };
 }
 
-function decodeTopology(record: CoordinatorRecord): Decoded {
+function decodeTopology(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId } = decodeStoredKey(stored.StreamsGroupTopologyKey, record.key);
   return {
     groupId,
@@ -154,7 +136,7 @@ function decodeTopology(record: CoordinatorRecord): Decoded {
   };
 }
 
-function decodeMember(record: CoordinatorRecord): Decoded {
+function decodeMember(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.StreamsGroupMemberMetadataKey, record.key);
   const value = valueOf(stored.StreamsGroupMemberMetadataValue, record, (member) => ({
     groupInstanceId: member.instanceId,
@@ -170,16 +152,13 @@ function decodeMember(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "member", memberId, value } };
 }
 
-function decodeTargetEpoch(record: CoordinatorRecord): Decoded {
+function decodeTargetEpoch(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId } = decodeStoredKey(stored.StreamsGroupTargetAssignmentMetadataKey, record.key);
-  const value = valueOf(stored.StreamsGroupTargetAssignmentMetadataValue, record, (target) => ({
-    epoch: target.assignmentEpoch,
-    timestampMs: target.assignmentTimestamp,
-  }));
+  const value = valueOf(stored.StreamsGroupTargetAssignmentMetadataValue, record, targetEpochOf);
   return { groupId, change: { kind: "target-epoch", value } };
 }
 
-function decodeTarget(record: CoordinatorRecord): Decoded {
+function decodeTarget(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.StreamsGroupTargetAssignmentMemberKey, record.key);
   const value = valueOf(stored.StreamsGroupTargetAssignmentMemberValue, record, (target) => ({
     active: tasksOf(target.activeTasks),
@@ -189,7 +168,7 @@ function decodeTarget(record: CoordinatorRecord): Decoded {
   return { groupId, change: { kind: "target", memberId, value } };
 }
 
-function decodeCurrent(record: CoordinatorRecord): Decoded {
+function decodeCurrent(record: CoordinatorRecord): Decoded<StreamsGroupChange> {
   const { groupId, memberId } = decodeStoredKey(stored.StreamsGroupCurrentMemberAssignmentKey, record.key);
   const value = valueOf(stored.StreamsGroupCurrentMemberAssignmentValue, record, (current): CurrentTasks => {
     const { memberEpoch, previousMemberEpoch } = current;

@@ -1,7 +1,7 @@
-import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { storedKind } from "#protocol/stored/record.ts";
+import { admitCommitOf, admitFetchOf } from "../admission.ts";
+import { replaysInto } from "../change.ts";
 import type { Refusal } from "../consumer/world.ts";
 import type { CommitIdentity, Group, GroupProtocol, MemberTimer, OffsetExpiry, PartitionAdmission } from "../group.ts";
 import type { GroupSpace } from "../group-space.ts";
@@ -21,6 +21,8 @@ import { MemberState } from "./member.ts";
 import { updateTarget } from "./target.ts";
 import { type StreamsWorld, streamsGroup, timerOf } from "./world.ts";
 
+const ADMISSION = { staleError: () => ErrorCode.STALE_MEMBER_EPOCH, knowsNoEpochs: () => false };
+
 /** Streams groups (KIP-1071), as a coordinator sees them among all others, and the verbs of their members. */
 export class StreamsGroups implements GroupProtocol<StreamsGroup> {
   readonly kind = "streams";
@@ -34,8 +36,7 @@ export class StreamsGroups implements GroupProtocol<StreamsGroup> {
     configOf: (groupId: string) => StreamsGroupConfig = () => DEFAULT_STREAMS_GROUP_CONFIG,
   ) {
     this.world = { space, bury, configOf };
-    const replay = (record: CoordinatorRecord) => this.replay(record);
-    this.replays = new Map([...CHANGE_DECODERS.keys()].map((kind) => [kind, replay]));
+    this.replays = replaysInto(space, CHANGE_DECODERS, StreamsGroup);
   }
 
   heartbeat(command: StreamsHeartbeatCommand, turn: Turn): StreamsHeartbeatReply | StreamsLeaveReply | Refusal {
@@ -46,24 +47,6 @@ export class StreamsGroups implements GroupProtocol<StreamsGroup> {
   describe(groupId: string): DescribedStreamsGroup | undefined {
     const group = streamsGroup(this.world, groupId);
     return group === undefined ? undefined : describeStreamsGroup(group);
-  }
-
-  private replay(record: CoordinatorRecord): void {
-    const decoded = CHANGE_DECODERS.get(storedKind(record.key))?.(record);
-    if (decoded === undefined) return;
-    const { groupId, change } = decoded;
-    const { space } = this.world;
-    const known = space.get(groupId);
-    if (change.value === null) {
-      // Another kind of group may have taken the name since.
-      if (!(known instanceof StreamsGroup)) return;
-      if (change.kind === "group") space.remove(groupId);
-      else known.apply(change);
-      return;
-    }
-    const group = known instanceof StreamsGroup ? known : new StreamsGroup(groupId, space.budget);
-    if (group !== known) space.put(group);
-    group.apply(change);
   }
 
   /** The group has been loaded: nobody knows when its members were last heard of. It waits for no more of them. */
@@ -111,34 +94,22 @@ export class StreamsGroups implements GroupProtocol<StreamsGroup> {
     turn.records.push(...group.burials());
   }
 
-  /**
-   * A member may commit with its epoch, and with an older one for what tasks read that it has had since then (KIP-1251): a commit that
-   * crosses a rebalance isn't lost. Without an epoch anybody may while the group is empty.
-   */
   admitCommit(group: StreamsGroup, identity: CommitIdentity): ErrorCode | PartitionAdmission {
-    const { memberId, groupInstanceId, generationId: epoch, producer, isBeforeMemberEpochs } = identity;
-    if (epoch < 0 && group.members.size === 0) return ErrorCode.NONE;
-    if (producer !== undefined && epoch === -1 && memberId === "" && groupInstanceId === null) return ErrorCode.NONE;
-    const member = group.members.get(memberId);
-    if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-    if (producer === undefined && isBeforeMemberEpochs) return ErrorCode.UNSUPPORTED_VERSION;
-    if (epoch === member.memberEpoch) return ErrorCode.NONE;
-    if (epoch > member.memberEpoch) return ErrorCode.STALE_MEMBER_EPOCH;
-    const { assigned, pendingRevocation } = member;
-    return (_topicId: Uuid, topic: string, partitionIndex: number) => {
-      const subtopologyId = group.subtopologyOfSource.get(topic) ?? "";
-      const since =
-        assigned.active.get(subtopologyId)?.get(partitionIndex) ??
-        pendingRevocation.active.get(subtopologyId)?.get(partitionIndex);
-      return since === undefined || epoch < since ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.NONE;
-    };
+    const { subtopologyOfSource } = group;
+    return admitCommitOf(group.members, identity, {
+      ...ADMISSION,
+      heldSince: ({ assigned, pendingRevocation }, { topic, partitionIndex }) => {
+        const subtopologyId = subtopologyOfSource.get(topic) ?? "";
+        return (
+          assigned.active.get(subtopologyId)?.get(partitionIndex) ??
+          pendingRevocation.active.get(subtopologyId)?.get(partitionIndex)
+        );
+      },
+    });
   }
 
   admitFetch(group: StreamsGroup, memberId: string | null, memberEpoch: number): ErrorCode {
-    if (memberId === null && memberEpoch < 0) return ErrorCode.NONE;
-    const member = group.members.get(memberId ?? "");
-    if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-    return memberEpoch === member.memberEpoch ? ErrorCode.NONE : ErrorCode.STALE_MEMBER_EPOCH;
+    return admitFetchOf(group.members, { memberId, memberEpoch }, ADMISSION);
   }
 
   admitOffsetDelete(): ErrorCode {

@@ -1,66 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { GroupCoordinators } from "#broker/coordinator/group-coordinators.ts";
-import { ZERO_UUID } from "#bytes/uuid.ts";
-import { partitionOfKey } from "#coordinator/partition.ts";
-import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../../doubles/manual-time.ts";
-import { GroupWorld } from "../../group/group-world.ts";
+import { commit, join, NEIGHBOUR, offsetOf, setUp, sync } from "./one-group.ts";
 
-const G = partitionOfKey("g", 50);
 const NEW = "neue Gruppe";
-/** Another group with the same coordinator. */
-const NEIGHBOUR =
-  ["a", "b", "c"]
-    .flatMap((one) => Array.from({ length: 50 }, (_, i) => one + i))
-    .find((id) => partitionOfKey(id, 50) === G) ?? "";
-
-function setUp() {
-  const world = new GroupWorld();
-  return { world, log: world.log, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
-}
-
-function join(more: object = {}) {
-  return {
-    groupId: "g",
-    memberId: "",
-    groupInstanceId: null,
-    clientId: "c",
-    clientHost: "/h",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 30_000,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: new Uint8Array(0) }],
-    requiresKnownMemberId: false,
-    canSkipAssignment: false,
-    ...more,
-  };
-}
-
-function commit(offset: number, more: object = {}) {
-  const partitions = [{ partitionIndex: 0, offset, leaderEpoch: -1, metadata: null }];
-  return {
-    groupId: "g",
-    memberId: "",
-    groupInstanceId: null,
-    generationId: -1,
-    retentionTimeMs: -1,
-    knowsGroupIdNotFound: true,
-    topics: [{ topic: "t", topicId: ZERO_UUID, partitions }],
-    ...more,
-  };
-}
-
-function sync(memberId: string, generationId: number, assignment: string) {
-  const assignments = [{ memberId, assignment: new TextEncoder().encode(assignment) }];
-  const protocol = { groupInstanceId: null, protocolType: null, protocolName: null };
-  return { groupId: "g", memberId, generationId, ...protocol, assignments };
-}
-
-async function offsetOf(groups: GroupCoordinators): Promise<number | undefined> {
-  const fetched = await groups.fetchOffsets("g", null);
-  return fetched.value?.[0]?.partitions[0].offset;
-}
 
 describe("timers", () => {
   it("are one for a coordinator, however many members and member ids it waits for", async () => {

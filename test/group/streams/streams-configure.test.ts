@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { configureTopology } from "#group/streams/configure.ts";
 import { StreamsStatus } from "#group/streams/status.ts";
 import { isSameTopology, type Subtopology, topologyProblem } from "#group/streams/topology.ts";
-import { StreamsTopics } from "./streams-topics.ts";
+import { NamedTopics } from "../named-topics.ts";
 import { subtopology, topic, topology } from "./topologies.ts";
 
-function topicsOf(sizes: Record<string, number>): StreamsTopics {
-  const topics = new StreamsTopics();
+function topicsOf(sizes: Record<string, number>): NamedTopics {
+  const topics = new NamedTopics();
   for (const [name, partitions] of Object.entries(sizes)) topics.set(name, partitions);
   return topics;
 }

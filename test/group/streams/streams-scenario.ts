@@ -1,4 +1,3 @@
-import type { Decision as CoordinatorDecision } from "#coordinator/machine.ts";
 import { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import { CHANGE_DECODERS } from "#group/streams/changes.ts";
@@ -8,7 +7,8 @@ import type { CurrentTasks } from "#group/streams/member.ts";
 import { type AnyTasks, NO_TASKS, ROLES, type RoleTasks, sortedTasks, tasksOf } from "#group/streams/tasks.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { storedKind } from "#protocol/stored/record.ts";
-import { StreamsTopics } from "./streams-topics.ts";
+import { NamedTopics } from "../named-topics.ts";
+import { PlayedCoordinator } from "../played-coordinator.ts";
 import { COUNTING } from "./topologies.ts";
 
 const GROUP = "g";
@@ -31,23 +31,28 @@ interface Client {
 
 /** Plays one streams group with clients that do what they are told, sooner or later. `a` and `b` run in one process; `s1` and `s2` are static. */
 export class StreamsScenario {
-  readonly log: CoordinatorRecord[] = [];
-  readonly topics: StreamsTopics;
-  readonly machine: GroupCoordinator;
+  readonly topics: NamedTopics;
+  readonly played: PlayedCoordinator;
   readonly clients = new Map<string, Client>();
   private config: StreamsGroupConfig = DEFAULT_STREAMS_GROUP_CONFIG;
-  private readonly timers = new Map<string, number>();
   private missing: readonly { readonly name: string; readonly partitions: number }[] = [];
-  private nowMs = 1_000_000;
 
-  constructor(topics = new StreamsTopics()) {
+  constructor(topics = new NamedTopics()) {
     this.topics = topics;
     const { config } = { config: () => DEFAULT_GROUP_CONFIG };
-    this.machine = new GroupCoordinator({ topics, config, streamsConfig: () => this.config });
+    this.played = new PlayedCoordinator(new GroupCoordinator({ topics, config, streamsConfig: () => this.config }));
   }
 
   static processOf(who: string): string {
     return who === "a" || who === "b" ? "ab" : who;
+  }
+
+  get log(): readonly CoordinatorRecord[] {
+    return this.played.log;
+  }
+
+  get machine(): GroupCoordinator {
+    return this.played.machine;
   }
 
   /** What a coordinator knows that has loaded these records. */
@@ -100,7 +105,9 @@ export class StreamsScenario {
         break;
       case "topic":
         this.topics.set(step.name, step.partitions);
-        this.take(this.machine.forgetDeletedTopics({ ...this.topics, hasPartition: () => true } as never, this.nowMs));
+        this.played.take(
+          this.machine.forgetDeletedTopics({ ...this.topics, hasPartition: () => true } as never, this.played.nowMs),
+        );
         break;
       case "create":
         for (const { name, partitions } of this.missing) this.topics.set(name, partitions);
@@ -109,10 +116,10 @@ export class StreamsScenario {
         this.config = { ...this.config, standbyReplicas: step.replicas };
         break;
       case "delete":
-        this.take(this.machine.deleteGroups([GROUP], this.nowMs));
+        this.played.take(this.machine.deleteGroups([GROUP], this.played.nowMs));
         break;
       case "wait":
-        this.wait(step.ms);
+        this.played.wait(step.ms);
     }
   }
 
@@ -164,28 +171,7 @@ export class StreamsScenario {
       knowsClientTags: true,
       ...more,
     };
-    return this.take(this.machine.decide(this.nowMs, (turn) => this.machine.streams.heartbeat(command, turn)));
-  }
-
-  private wait(ms: number): void {
-    const untilMs = this.nowMs + ms;
-    for (;;) {
-      const [due] = [...this.timers].filter(([, at]) => at <= untilMs).sort(([, one], [, other]) => one - other);
-      if (due === undefined) break;
-      this.timers.delete(due[0]);
-      this.nowMs = Math.max(this.nowMs, due[1]);
-      this.take(this.machine.onTimer(due[0], this.nowMs));
-    }
-    this.nowMs = untilMs;
-  }
-
-  private take<R>({ records, timers, response }: CoordinatorDecision<R>): R {
-    this.log.push(...records);
-    for (const timer of timers) {
-      if (timer.kind === "set") this.timers.set(timer.key, timer.deadlineMs);
-      else this.timers.delete(timer.key);
-    }
-    return response;
+    return this.played.decide((turn) => this.machine.streams.heartbeat(command, turn));
   }
 }
 

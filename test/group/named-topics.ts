@@ -1,7 +1,7 @@
 import type { GroupTopics } from "#ports/coordinator-log.ts";
 
 /** Topics whose ids begin with their names; one that comes back has another id. */
-export class StreamsTopics implements GroupTopics {
+export class NamedTopics implements GroupTopics {
   readonly sizes = new Map<string, number>();
   private readonly births = new Map<string, number>();
   version = 1;

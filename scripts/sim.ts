@@ -6,7 +6,8 @@
  *   -- --trace          prints all that happens
  *   -- --jobs N         in so many processes
  *   -- --regressions    the smallest workloads of all bugs that were found
- *   -- --mutants [TEXT] sows the bugs of `test/sim/mutants/list.ts` one after the other (those whose name holds TEXT)
+ *   -- --mutants [TEXT] sows the bugs of `test/sim/mutants/list.ts` one after the other (those whose name holds TEXT): first with the seed that
+ *                       found it before
  *
  * A failure prints its seed and a smaller workload that fails as well; trace and history are written to `build/sim/`.
  */
@@ -15,6 +16,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { generate } from "#test/sim/generate.ts";
 import { MUTANTS } from "#test/sim/mutants/list.ts";
+import type { Mutant } from "#test/sim/mutants/mutant.ts";
 import { regressions } from "#test/sim/regressions.ts";
 import { type RunResult, run } from "#test/sim/run.ts";
 import { shrink } from "#test/sim/shrink.ts";
@@ -133,19 +135,29 @@ async function parallel<T>(tasks: readonly (() => Promise<T>)[], jobs: number): 
 }
 
 async function runMutants(text: string, jobs: number): Promise<number> {
-  const tasks = MUTANTS.filter((mutant) => mutant.name.includes(text)).map(({ name, seeds }) => async () => {
-    const { status, stdout, stderr } = await again(["--brief", "--from", values.from, "--seeds", `${seeds}`], name);
-    const found = /^seed (\d+) fails:\n {2}(.{0,140})/m.exec(stdout);
-    const isFound = status === 1 && found !== null;
-    if (isFound) console.log(`found    ${name}: seed ${found[1]} of ${seeds}, ${found[2]}`);
-    else if (status === 0) console.log(`SURVIVED ${name}: ${seeds} seeds`);
-    else console.log(`BROKEN   ${name}: ${stderr.slice(0, 500)}`);
-    return isFound;
-  });
+  const tasks = MUTANTS.filter((mutant) => mutant.name.includes(text)).map((mutant) => () => sow(mutant));
   const found = await parallel(tasks, jobs);
   const count = found.filter((isFound) => isFound).length;
   console.log(`${count} of ${found.length} mutants found`);
   return found.length - count;
+}
+
+/** Whether a mutant is found: by the seed that found it before, or by another one. */
+async function sow({ name, seeds, foundBy }: Mutant): Promise<boolean> {
+  if (foundBy !== undefined && (await isFoundBy(name, foundBy, 1)) === true) return true;
+  const isFound = await isFoundBy(name, Number(values.from), seeds);
+  if (isFound === false) console.log(`SURVIVED ${name}: ${seeds} seeds`);
+  return isFound === true;
+}
+
+/** Undefined when the seeds couldn't be run. */
+async function isFoundBy(name: string, from: number, seeds: number): Promise<boolean | undefined> {
+  const { status, stdout, stderr } = await again(["--brief", "--from", `${from}`, "--seeds", `${seeds}`], name);
+  if (status === 0) return false;
+  const found = /^seed (\d+) fails:\n {2}(.{0,140})/m.exec(stdout);
+  if (status === 1 && found !== null) console.log(`found    ${name}: seed ${found[1]}, ${found[2]}`);
+  else console.log(`BROKEN   ${name}: ${stderr.slice(0, 500)}`);
+  return status === 1 && found !== null ? true : undefined;
 }
 
 const SLICE_SEEDS = 25;

@@ -182,7 +182,7 @@ export class TimestampSearch {
 type Found = Pick<TimestampOffset, "offset" | "timestampMs">;
 
 /** The one with the larger timestamp; of two with the same, the one that comes first in the log. */
-function later(one: TimestampOffset | null, other: TimestampOffset | null): TimestampOffset | null {
+export function later(one: TimestampOffset | null, other: TimestampOffset | null): TimestampOffset | null {
   if (one === null || other === null) return one ?? other;
   if (other.timestampMs !== one.timestampMs) return other.timestampMs > one.timestampMs ? other : one;
   return other.offset < one.offset ? other : one;

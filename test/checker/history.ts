@@ -206,6 +206,8 @@ export interface TransactionEvent extends Exchange {
 export interface CopierEvent extends Exchange {
   readonly type: "copier";
   readonly transactionalId: string;
+  /** All ids that its group copies in, where several share the partitions among them (KIP-447). */
+  readonly crew?: readonly string[];
   readonly partitions: readonly PartitionOf[];
 }
 

@@ -85,7 +85,7 @@ function expectedIds(batch: ProduceEvent, logs: ReadonlyMap<string, SeenLog>): s
 }
 
 function checkCopies(
-  { transactionalId, partitions }: CopierEvent,
+  { transactionalId, crew = [transactionalId], partitions }: CopierEvent,
   batches: readonly ProduceEvent[],
   { ends, shown, logs, report }: Shown & { readonly ends: ReadonlyMap<string, TransactionEvent> },
 ): void {
@@ -94,7 +94,7 @@ function checkCopies(
   const deleted = new Set<string>();
   for (const { ids, copies: originals = [], ...batch } of batches) {
     const end = ends.get(batch.transaction as string);
-    if (end?.transactionalId !== transactionalId) continue;
+    if (end === undefined || !crew.includes(end.transactionalId)) continue;
     const deletedBefore = logs.get(keyOf(batch))?.deletedBefore ?? 0;
     ids.forEach((id, index) => {
       const original = originals[index];

@@ -43,13 +43,25 @@ const JAVA_GROUPS = [
   "group-upgrade",
   "group-downgrade",
 ];
-const CONFLUENT_GROUPS = ["group-range", "group-roundrobin", "group-cooperative-sticky", "group-consumer"];
-const GO_GROUPS = ["group-range", "group-roundrobin", "group-sticky"];
-const AIOKAFKA_GROUPS = ["group-range", "group-sticky"];
+const CONFLUENT_GROUPS = [
+  "group-range",
+  "group-roundrobin",
+  "group-cooperative-sticky",
+  "group-consumer",
+  "group-consumer-range",
+];
+const GO_GROUPS = [
+  "group-range",
+  "group-roundrobin",
+  "group-sticky",
+  "group-cooperative-sticky",
+  "group-consumer",
+  "group-consumer-range",
+];
+const AIOKAFKA_GROUPS = ["group-range", "group-roundrobin", "group-sticky"];
 
-const TRANSACTIONS = ["transactions"];
-/** With a consumer whose offsets go along. */
-const COPIES = [...TRANSACTIONS, "copy-in-transactions"];
+/** The second with a consumer whose offsets go along. */
+const COPIES = ["transactions", "copy-in-transactions"];
 
 export const LANGUAGES: readonly Language[] = [
   {
@@ -66,12 +78,18 @@ export const LANGUAGES: readonly Language[] = [
     features: [...CONFLUENT_GROUPS, ...COPIES],
     install: () => installPython("confluent.py"),
   },
-  { name: "franz-go", codecs: ALL_CODECS, tools: ["go"], features: [...GO_GROUPS, ...COPIES], install: installGo },
+  {
+    name: "franz-go",
+    codecs: ALL_CODECS,
+    tools: ["go"],
+    features: [...GO_GROUPS, ...COPIES, "share-explicit"],
+    install: installGo,
+  },
   {
     name: "kafkajs",
     codecs: ["none", "gzip", "zstd"],
     tools: [],
-    features: TRANSACTIONS,
+    features: COPIES,
     install: () => node("kafkajs"),
   },
   { name: "kedge", codecs: ALL_CODECS, tools: [], features: KEDGE_FEATURES, install: () => node("kedge") },

@@ -16,6 +16,8 @@ export class CopierCrew {
   /** Also those that hang while another has their place. */
   readonly #all: Copier[] = [];
   readonly #keepers: Copier[] = [];
+  /** Of crews in groups: every life has a transactional id of its own. */
+  readonly #idsOf = new Map<string, string[]>();
   #lives = 0;
   #isQuiet = false;
 
@@ -33,7 +35,10 @@ export class CopierCrew {
   }
 
   #start(spec: CopierSpec): Copier {
-    const copier = new Copier(this.#simulation.process(`${spec.name}.${++this.#lives}`), this.#simulation, spec);
+    const life = ++this.#lives;
+    const own = spec.seat === undefined ? spec : { ...spec, transactionalId: `${spec.transactionalId}-${life}` };
+    if (own !== spec) this.#idsOf.set(spec.group, [...(this.#idsOf.get(spec.group) ?? []), own.transactionalId]);
+    const copier = new Copier(this.#simulation.process(`${spec.name}.${life}`), this.#simulation, own);
     this.#copiers.set(spec.name, copier);
     this.#all.push(copier);
     copier.process.spawn(() => copier.run());
@@ -66,14 +71,14 @@ export class CopierCrew {
     copier.process.kill();
   }
 
-  /** All end but one of each id, which never aborts and is never slow. */
+  /** All end but one of each id or crew, which never aborts and is never slow. */
   keep(): void {
     this.#isQuiet = true;
     for (const copier of this.#all) copier.process.kill();
-    const byId = Map.groupBy(this.#specs, (spec) => spec.transactionalId);
-    for (const [transactionalId, [spec]] of byId) {
+    const byId = Map.groupBy(this.#specs, (spec) => (spec.seat === undefined ? spec.transactionalId : spec.group));
+    for (const [id, [spec]] of byId) {
       if (spec.isAbandoned === true) continue;
-      const keeper = { ...spec, name: `${transactionalId}-keeper`, abortShare: 0, slowShare: 0, pollGapMs: 20 };
+      const keeper = { ...spec, name: `${id}-keeper`, abortShare: 0, slowShare: 0, pollGapMs: 20 };
       this.#keepers.push(this.#start({ ...keeper, maxRecords: 100, lateShare: 0 }));
     }
   }
@@ -84,9 +89,10 @@ export class CopierCrew {
       const partitions = await this.#reachEnd(keeper, auditor);
       keeper.stop();
       while (!keeper.isIdle) await auditor.process.sleep(KEEPER_PATIENCE_MS);
-      const { transactionalId } = keeper.spec;
+      const { transactionalId, group, seat } = keeper.spec;
+      const crew = seat === undefined ? {} : { crew: this.#idsOf.get(group) ?? [] };
       const times = { invokedMs: auditor.nowMs, completedMs: auditor.nowMs };
-      this.#simulation.record({ type: "copier", client: keeper.name, transactionalId, partitions, ...times });
+      this.#simulation.record({ type: "copier", client: keeper.name, transactionalId, ...crew, partitions, ...times });
     }
   }
 

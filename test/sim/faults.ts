@@ -17,6 +17,11 @@ export type Fault =
       readonly count: number;
     }
   /**
+   * The next broker that another one tells how a transaction ended dies before that is on its disk, which is slow, and is cut off from the others
+   * for a while, so that nobody tells it again.
+   */
+  | { readonly kind: "crash-at-marker"; readonly atMs: number; readonly afterMs: number; readonly cutMs: number }
+  /**
    * The platform starts the broker's object a second time. The old one keeps its connections for a while and answers from memory; it can't
    * commit any more, and its storage reads fail or are as old as its memory.
    */

@@ -1,10 +1,11 @@
 import type { Fault } from "./faults.ts";
 import { Prng } from "./prng.ts";
-import type { ConsumerSpec, FetchSpec, MemberEnd, SharerSpec, Workload } from "./workload.ts";
+import type { ConsumerSpec, CopierSpec, FetchSpec, MemberEnd, SharerSpec, Workload } from "./workload.ts";
 
 const CONSUMERS_SHARE = 0.3;
 const SHARERS_SHARE = 0.25;
 /** Of the seeds with copiers. */
+const CREW_SHARE = 0.5;
 const CRASHES_SHARE = 0.4;
 const LASTING = /^t\d+$/;
 
@@ -20,7 +21,7 @@ export function withGroups(workload: Workload): Workload {
     ...(hasFaults ? makeFaults(workload, clients) : []),
     ...(workload.faults.length > 0 && workload.copiers.length > 0 ? makeCrashes(workload) : []),
   ];
-  return { ...workload, consumers, sharers, faults };
+  return { ...workload, copiers: [...workload.copiers, ...makeCrew(workload, names)], consumers, sharers, faults };
 }
 
 function makeConsumers({ seed, untilMs }: Workload, names: readonly string[]): ConsumerSpec[] {
@@ -75,6 +76,37 @@ function makeSharers({ seed, untilMs }: Workload, names: readonly string[]): Sha
     releaseShare: random.pick([0, 0.1, 0.3]),
     rejectShare: random.pick([0, 0.05]),
     isImplicit: random.chance(0.5),
+    startMs: random.between(0, untilMs / 3),
+    ends: makeEnds(random, untilMs),
+  }));
+}
+
+/** Copiers that share their topics out in a group (KIP-447): some think so long, or hang so long, that it goes on without them. */
+function makeCrew({ seed, untilMs, copiers }: Workload, names: readonly string[]): CopierSpec[] {
+  const random = Prng.named(seed, "crew");
+  if (copiers.length === 0 || !random.chance(CREW_SHARE)) return [];
+  const from = random.chance(0.5) ? names : [random.pick(names)];
+  const slowShare = random.pick([0.05, 0.2, 0.4]);
+  const seat = {
+    protocol: random.pick(["classic", "consumer"] as const),
+    sessionTimeoutMs: random.pick([1_000, 2_500]),
+    rebalanceTimeoutMs: random.pick([1_500, 4_000]),
+    heartbeatMs: random.pick([150, 400]),
+  };
+  return Array.from({ length: random.between(2, 3) }, (_, i) => ({
+    name: `crew${i}`,
+    transactionalId: `crew${i}`,
+    group: "crew",
+    from,
+    to: copiers[0].to,
+    isV2: random.chance(0.5),
+    maxRecords: random.pick([1, 5, 20]),
+    pollGapMs: random.pick([20, 100, 300]),
+    abortShare: random.pick([0, 0.1]),
+    slowShare,
+    seat,
+    // Longer than a member is waited for: only the group fences it.
+    transactionTimeoutMs: random.pick([6_000, 15_000]),
     startMs: random.between(0, untilMs / 3),
     ends: makeEnds(random, untilMs),
   }));

@@ -8,6 +8,8 @@ const SHARE = 0.35;
 /** The least that a topic may ask for; the simulation divides it (`mutants/small-limits.ts`). */
 const SEGMENT_BYTES = "1048576";
 const KEPT_FOR_EVER = { "retention.ms": "-1" };
+/** Of the tiered topics that keep everything. */
+const GOES_BACK_SHARE = 0.5;
 /** Tiered, deleted and made again while clients use it, by its id. */
 const GONE = "gone";
 
@@ -32,7 +34,10 @@ export function withStorage(workload: Workload): Workload {
   return {
     ...workload,
     topics: [...workload.topics.map((topic) => tieredCopies(random, topic)), ...topics],
-    producers: [...workload.producers, ...topics.flatMap((topic) => makeProducers(random, topic))],
+    producers: [
+      ...workload.producers,
+      ...topics.flatMap((topic) => makeGoingBack(workload.seed, topic, makeProducers(random, topic))),
+    ],
     readers: [...workload.readers, ...(lasting.length > 0 ? readers : [])],
     surveyors: surveyed.length > 0 ? [{ name: "surveyor", topics: surveyed, gapMs: random.pick([300, 1_000]) }] : [],
     writers: keyed.flatMap(({ name }) => makeWriters(random, name)),
@@ -137,6 +142,14 @@ function makeProducers(random: Prng, { name, configs }: TopicSpec): ProducerSpec
       ...(isKeyed ? { keys: random.pick([4, 12, 30]), tombstoneShare: random.pick([0, 0.1, 0.4]) } : {}),
     };
   });
+}
+
+/** Some topics that only the object store holds on to get their newest timestamps first. */
+function makeGoingBack(seed: number, { name, configs = {} }: TopicSpec, producers: ProducerSpec[]): ProducerSpec[] {
+  const random = Prng.named(seed, `going back in ${name}`);
+  const isTiered = configs["remote.storage.enable"] === "true" && configs["retention.ms"] === "-1";
+  if (!isTiered || !random.chance(GOES_BACK_SHARE)) return producers;
+  return producers.map((producer) => ({ ...producer, goesBack: true }));
 }
 
 function makeWriters(random: Prng, to: string): WriterSpec[] {

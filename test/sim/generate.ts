@@ -1,5 +1,6 @@
 import type { Fault } from "./faults.ts";
 import { withGroups } from "./generate-groups.ts";
+import { withMarkers } from "./generate-markers.ts";
 import { withStorage } from "./generate-storage.ts";
 import { Prng } from "./prng.ts";
 import type {
@@ -69,7 +70,7 @@ export function generate(seed: number, untilMs?: number): Workload {
     admin,
     faults,
   });
-  return withStorage(workload);
+  return withMarkers(withStorage(workload));
 }
 
 /** Short segments, most of them in the object store, some of which leave the disk. Nothing expires. */

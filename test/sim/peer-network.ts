@@ -1,4 +1,5 @@
 import type { Transport } from "#ports/transport.ts";
+import { ApiKey } from "#protocol/api-keys.ts";
 import { type Caller, RpcError } from "./controller-host.ts";
 import { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -15,6 +16,7 @@ export class PeerNetwork {
   readonly #brokers = new Map<number, Exchange>();
   readonly #cutUntilMs = new Map<number, number>();
   readonly #randoms = new Map<string, Prng>();
+  #onMarker: ((brokerId: number) => void) | null = null;
 
   constructor(scheduler: Scheduler, seed: number) {
     this.#scheduler = scheduler;
@@ -30,7 +32,13 @@ export class PeerNetwork {
     this.#cutUntilMs.set(brokerId, this.#scheduler.nowMs + forMs);
   }
 
+  /** Calls back once, when the next broker is told by another one how a transaction ended, and has yet to hear of it. */
+  atNextMarker(then: (brokerId: number) => void): void {
+    this.#onMarker = then;
+  }
+
   heal(): void {
+    this.#onMarker = null;
     this.#cutUntilMs.clear();
   }
 
@@ -58,12 +66,19 @@ export class PeerNetwork {
         const exchange = this.#brokers.get(brokerId);
         if (exchange === undefined || this.#isLost(caller.brokerId, brokerId, random))
           return back(() => reject(new RpcError("the request was lost")));
+        if (caller.brokerId !== brokerId && isMarker(frame)) this.#tellOfMarker(brokerId);
         exchange(frame).then(
           (answer) => back(() => resolve(answer)),
           () => back(() => reject(new RpcError("the broker gave no answer"))),
         );
       });
     });
+  }
+
+  #tellOfMarker(brokerId: number): void {
+    const tell = this.#onMarker;
+    this.#onMarker = null;
+    tell?.(brokerId);
   }
 
   #isLost(one: number, other: number, random: Prng): boolean {
@@ -78,6 +93,11 @@ export class PeerNetwork {
     this.#randoms.set(key, random);
     return random;
   }
+}
+
+/** A WriteTxnMarkers request. */
+function isMarker(frame: Uint8Array): boolean {
+  return ((frame[0] << 8) | frame[1]) === ApiKey.WriteTxnMarkers;
 }
 
 function delayMs(random: Prng): number {

@@ -13,6 +13,7 @@ import { Scheduler } from "./scheduler.ts";
 import { Trace } from "./trace.ts";
 
 export const RECORD_LOCK_MS = 2_000;
+const SLOW_DISK_MS = 300;
 
 /** Few partitions of `__consumer_offsets`, so that groups share them, and short sessions, so that they end within a run. */
 const STATIC_CONFIGS: ConfigValues = {
@@ -52,6 +53,7 @@ export class Simulation {
   readonly processes = new Map<string, Process>();
   /** What must never be thrown: a failed assertion, a codec that can't read the other's bytes. */
   readonly bugs: string[] = [];
+  #isHealed = false;
 
   constructor(seed: number, brokers: number, keepsTrace: boolean) {
     this.seed = seed;
@@ -110,6 +112,7 @@ export class Simulation {
   /** Everything works again; connections begin anew, so that nothing old is under way. */
   heal(): void {
     this.scheduler.trace("all is well again");
+    this.#isHealed = true;
     this.network.heal();
     this.controller.heal();
     this.peers.heal();
@@ -152,11 +155,25 @@ export class Simulation {
         return this.objects.slowDown(fault.forMs, fault.byMs);
       case "peer-cut":
         return this.peers.cut(fault.broker, fault.forMs);
+      case "crash-at-marker":
+        return this.peers.atNextMarker((brokerId) => this.#crashSoon(brokerId, fault));
       case "controller-slow":
         return this.controller.slowDown(fault.forMs, fault.byMs);
       default:
         return this.#applyToBroker(fault);
     }
+  }
+
+  #crashSoon(brokerId: number, { afterMs, cutMs }: Extract<Fault, { kind: "crash-at-marker" }>): void {
+    const host = this.hosts.get(brokerId);
+    if (host === undefined) return;
+    host.slowDiskUntilMs = this.scheduler.nowMs + afterMs;
+    host.slowDiskByMs = SLOW_DISK_MS;
+    this.scheduler.at(afterMs, "", () => {
+      if (this.#isHealed) return;
+      this.peers.cut(brokerId, cutMs);
+      host.crash(0, false);
+    });
   }
 
   #applyToBroker(fault: Extract<Fault, { broker: number }>): void {

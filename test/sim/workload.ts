@@ -49,6 +49,8 @@ export interface ProducerSpec {
   readonly keys?: number;
   /** So many of them delete their key. */
   readonly tombstoneShare?: number;
+  /** Its records are older the later they are sent: a past is written from its end. */
+  readonly goesBack?: boolean;
 }
 
 export interface FetchSpec {
@@ -144,6 +146,14 @@ export interface SharerSpec {
   readonly ends: readonly MemberEnd[];
 }
 
+/** How a copier is a member of a group. */
+export interface SeatSpec {
+  readonly protocol: "classic" | "consumer";
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatMs: number;
+}
+
 /** Reads topics and writes what it has read to another one, in transactions that also hold how far it has read. */
 export interface CopierSpec {
   readonly name: string;
@@ -163,6 +173,11 @@ export interface CopierSpec {
   readonly lateShare?: number;
   /** Nobody takes its id in the end: what it leaves open is for the coordinator to abort. */
   readonly isAbandoned?: boolean;
+  /**
+   * It shares its topics out with others of its group, and its commits name its generation and member id (KIP-447). Each life has a
+   * transactional id of its own, so that nothing but the group fences it.
+   */
+  readonly seat?: SeatSpec;
   readonly transactionTimeoutMs: number;
   readonly startMs: number;
   readonly ends: readonly MemberEnd[];

@@ -61,9 +61,9 @@ public class ConsoleTools {
         Exit.setExitProcedure((code, message) -> {
             if (message != null) System.err.println(message);
             exitCode = code;
-            // A tool catches whatever is thrown here, so its thread stops in this place for good.
+            // A tool catches whatever is thrown here, so its thread stops in this place for good: a park may return by itself.
             ended.countDown();
-            LockSupport.park(ended);
+            while (true) LockSupport.park();
         });
         var steps = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = steps.readLine(); line != null; line = steps.readLine()) {
@@ -72,11 +72,15 @@ public class ConsoleTools {
             System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
             System.setErr(System.out);
             exitCode = 0;
-            ended = new CountDownLatch(1);
-            var thread = new Thread(() -> attempt(words[0], Arrays.copyOfRange(words, 1, words.length)), "step");
+            var end = new CountDownLatch(1);
+            ended = end;
+            var thread = new Thread(() -> {
+                attempt(words[0], Arrays.copyOfRange(words, 1, words.length));
+                end.countDown();
+            }, "step");
             thread.setDaemon(true);
             thread.start();
-            ended.await();
+            end.await();
             System.out.flush();
             out.println(json(captured.toString(StandardCharsets.UTF_8), exitCode));
             out.flush();
@@ -94,7 +98,6 @@ public class ConsoleTools {
             exitCode = -1;
             System.out.println(error instanceof InvocationTargetException ? error.getCause() : error);
         }
-        ended.countDown();
     }
 
     static void run(String name, String[] arguments) throws Exception {
@@ -112,7 +115,7 @@ public class ConsoleTools {
         switch (name) {
             case "produce" -> produce(a[0], Integer.parseInt(a[1]), Integer.parseInt(a[2]));
             case "consume" -> consume(a[0], a[1], a[2], Integer.parseInt(a[3]));
-            case "join" -> members.put(a[0], new Member(a[0], a[1], a[2], a[3]));
+            case "join" -> members.put(a[0], new Member(a));
             case "leave" -> members.remove(a[0]).leave();
             case "stream" -> applications.put(a[0], stream(a[0], a[1], a[2]));
             case "close" -> applications.remove(a[0]).close(Duration.ofMillis(OPERATION_TIMEOUT_MS));
@@ -200,10 +203,11 @@ public class ConsoleTools {
         private final AtomicBoolean ready = new AtomicBoolean();
         private final Thread thread;
 
-        Member(String name, String group, String protocol, String topic) throws Exception {
+        Member(String[] a) throws Exception {
+            String name = a[0];
             thread = new Thread(() -> {
-                if (protocol.equals("share")) share(name, group, topic);
-                else read(name, group, protocol, topic);
+                if (a[2].equals("share")) share(name, a[1], a[3], Integer.parseInt(a[4]));
+                else read(name, a[1], a[2], a[3]);
             }, name);
             thread.start();
             long deadline = System.currentTimeMillis() + OPERATION_TIMEOUT_MS;
@@ -224,12 +228,15 @@ public class ConsoleTools {
             }
         }
 
-        private void share(String name, String group, String topic) {
+        /** Ready once so many records are acknowledged, and that is stored. */
+        private void share(String name, String group, String topic, int count) {
             var deserializer = new StringDeserializer();
             try (var consumer = new KafkaShareConsumer<>(config("group.id", group, "client.id", name), deserializer, deserializer)) {
                 consumer.subscribe(List.of(topic));
-                while (!stopped.get()) {
-                    if (!consumer.poll(STEP).isEmpty()) ready.set(true);
+                for (int read = 0; !stopped.get(); ) {
+                    read += consumer.poll(STEP).count();
+                    for (var error : consumer.commitSync().values()) error.ifPresent(e -> { throw e; });
+                    if (read >= count) ready.set(true);
                 }
             }
         }

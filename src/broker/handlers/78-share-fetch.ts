@@ -2,9 +2,10 @@
 // batches and says which of their records the member now holds. Below `minBytes` it waits for records, or for others to release theirs. It
 // belongs to a share session: epoch 0 begins one, -1 ends it and fetches nothing. Version 2 has the record limit (KIP-1206) and renewals,
 // which fetch nothing either.
-// Departures from Kafka: an answer holds at most 8 MB, and one fetch reads at most 1 MB of a partition; of a batch of more than 20,000 records
-// only so many are acquired at once, and all groups of a broker have at most 400,000 records in flight; a record that was delivered more often
-// than a limit that was lowered since isn't delivered again; an unknown mode is an INVALID_REQUEST.
+// Departures from Kafka: an answer holds at most 8 MB, and one fetch reads at most 1 MB of a partition, which may go on in the next segment,
+// where Kafka's ends; of a batch of more than 20,000 records only so many are acquired at once, and all groups of a broker have at most
+// 400,000 records in flight; a record that was delivered more often than a limit that was lowered since isn't delivered again; an unknown
+// mode is an INVALID_REQUEST.
 
 import { ErrorCode, errorMessage } from "#protocol/errors.ts";
 import { ShareFetchRequest, ShareFetchResponse } from "#protocol/messages/78-share-fetch.ts";

@@ -30,9 +30,9 @@ export class BatchWindow {
     return this.failure === null;
   }
 
-  /** Begins to load what a reader that goes on at `position` will want. */
-  readAhead(position: number): void {
-    const end = Math.min(this.end, position + READ_AHEAD_PIECES * PIECE_BYTES);
+  /** Begins to load what a reader that goes on at `position` will want: READ_AHEAD_PIECES, or `bytes` if that is more. */
+  readAhead(position: number, bytes: number): void {
+    const end = Math.min(this.end, position + Math.max(bytes, READ_AHEAD_PIECES * PIECE_BYTES));
     for (const number of numbersOf(position, end)) void this.source.piece(this.object, number);
   }
 

@@ -45,7 +45,8 @@ export class TieredReader {
       const { end, nextOffset } = await collect(window, first, { ...limits, maxBytes });
       if (window.failure !== null || !(await window.ensure(first, end))) return failed(window.failure ?? "broken");
       if (end === window.end) return batchesRead(window.loadedRange(first, end) ?? [], segment.endOffset);
-      window.readAhead(end);
+      // As much again as it asks for now; of several readers each leaves the others room for theirs.
+      window.readAhead(end, this.readsUnderWay === 1 ? maxBytes : 0);
       return batchesRead(window.loadedRange(first, end) ?? [], nextOffset ?? fromOffset);
     });
   }
@@ -59,9 +60,42 @@ export class TieredReader {
     return this.search(segment, timestampMs, (batch) => batches.first(batch, timestampMs));
   }
 
-  /** The first record of the segment that has its largest timestamp, or null. */
-  largest(segment: Segment, batches: BatchTimestamps): Promise<TimestampOffset | null | TieredFailure> {
+  /** The first of the records from `fromOffset` on that have the largest timestamp of them, or null when there are none. */
+  largest(
+    segment: Segment,
+    fromOffset: number,
+    batches: BatchTimestamps,
+  ): Promise<TimestampOffset | null | TieredFailure> {
+    if (segment.baseOffset < fromOffset) return this.largestOfRest(segment, fromOffset, batches);
     return this.search(segment, segment.maxTimestamp, (batch) => batches.largest(batch));
+  }
+
+  /** Without its first records nothing says where the newest one is: every header of the rest is looked at. */
+  private largestOfRest(
+    segment: Segment,
+    fromOffset: number,
+    batches: BatchTimestamps,
+  ): Promise<TimestampOffset | null | TieredFailure> {
+    return this.inTurn(segment, async (object) => {
+      const indexes = await this.pieces.indexesOf(object);
+      if (!indexes.ok) return failed(indexes.failure);
+      const window = new BatchWindow(object, this.pieces);
+      let best: TimestampOffset | null = null;
+      let at = positionOfOffset(this.kernels, { baseOffset: segment.baseOffset, ...indexes.value }, fromOffset);
+      while (at < window.end) {
+        const header = await window.header(at);
+        if (header === null) return failed(window.failure ?? "broken");
+        if (lastOffsetOf(header) >= fromOffset && header.maxTimestamp > (best?.timestampMs ?? -1)) {
+          const batch = await window.batch(at, header.sizeInBytes);
+          if (batch === null) return failed(window.failure ?? "broken");
+          const found = batches.largest(batch);
+          if (found !== null && found.timestampMs > (best?.timestampMs ?? -1)) best = found;
+        }
+        at += header.sizeInBytes;
+        window.dropBefore(at);
+      }
+      return best;
+    });
   }
 
   private search(

@@ -1,5 +1,5 @@
 import type { Compression } from "#records/compression.ts";
-import { BatchTimestamps, type LookupBudget, type TimestampOffset } from "../offsets-for-times.ts";
+import { BatchTimestamps, type LookupBudget, later, type TimestampOffset } from "../offsets-for-times.ts";
 import type { PartitionLog } from "../partition-log.ts";
 import type { Segment } from "../segments.ts";
 import type { TieredFailure, TieredReader } from "./tiered-reader.ts";
@@ -31,12 +31,17 @@ export async function offsetForTimestamp(
 /** `PartitionLog.offsetOfMaxTimestamp` over all tiers. */
 export async function offsetOfMaxTimestamp(log: PartitionLog, question: TieredQuestion): Promise<Answer> {
   const { reader, upperBound, budget } = question;
-  const local = log.offsetOfMaxTimestamp(upperBound, budget);
-  let newest: Segment | null = null;
-  for (const segment of onlyTiered(log)) if (segment.maxTimestamp > (newest?.maxTimestamp ?? -1)) newest = segment;
-  // Of two with the same timestamp the first counts, and what is tiered comes first.
-  if (newest === null || (local !== null && local.timestampMs > newest.maxTimestamp)) return local;
-  return (await reader.largest(newest, batchesOf(log, question))) ?? local;
+  const { logStartOffset } = log;
+  let best = log.offsetOfMaxTimestamp(upperBound, budget);
+  // The record that gave a segment its largest timestamp may be deleted: then another one may have the newest that is left.
+  const newestFirst = onlyTiered(log).toSorted((one, other) => other.maxTimestamp - one.maxTimestamp);
+  for (const segment of newestFirst) {
+    if (segment.maxTimestamp < 0 || (best !== null && best.timestampMs > segment.maxTimestamp)) break;
+    const found = await reader.largest(segment, logStartOffset, batchesOf(log, question));
+    if (found !== null && "kind" in found) return found;
+    best = later(best, found);
+  }
+  return best;
 }
 
 function onlyTiered(log: PartitionLog): readonly Segment[] {

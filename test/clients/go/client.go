@@ -30,6 +30,7 @@ var codecs = map[string]kgo.CompressionCodec{
 
 type client struct {
 	bootstrap  string
+	plain      *kgo.Client
 	admin      *kadm.Client
 	idempotent *kgo.Client
 }
@@ -37,7 +38,7 @@ type client struct {
 func newClient(bootstrap string) *client {
 	plain, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100*time.Millisecond))
 	must(err)
-	return &client{bootstrap: bootstrap, admin: kadm.NewClient(plain)}
+	return &client{bootstrap: bootstrap, plain: plain, admin: kadm.NewClient(plain)}
 }
 
 func (c *client) close() {
@@ -211,11 +212,28 @@ type member struct {
 	once     sync.Once
 }
 
-var balancers = map[string]kgo.GroupBalancer{
-	"group":            kgo.CooperativeStickyBalancer(),
-	"group-range":      kgo.RangeBalancer(),
-	"group-roundrobin": kgo.RoundRobinBalancer(),
-	"group-sticky":     kgo.StickyBalancer(),
+var groupModes = []string{
+	"group", "group-range", "group-roundrobin", "group-sticky", "group-cooperative-sticky", "group-consumer",
+	"group-consumer-range",
+}
+
+// balancing is what a mode has beyond the client's defaults; with KIP-848 the balancer names the broker's assignor.
+func balancing(mode string) []kgo.Opt {
+	switch mode {
+	case "group-range":
+		return []kgo.Opt{kgo.Balancers(kgo.RangeBalancer())}
+	case "group-roundrobin":
+		return []kgo.Opt{kgo.Balancers(kgo.RoundRobinBalancer())}
+	case "group-sticky":
+		return []kgo.Opt{kgo.Balancers(kgo.StickyBalancer())}
+	case "group-cooperative-sticky":
+		return []kgo.Opt{kgo.Balancers(kgo.CooperativeStickyBalancer())}
+	case "group-consumer":
+		return []kgo.Opt{kgo.Balancers(kgo.StickyBalancer()), kgo.ServerSideBalancer()}
+	case "group-consumer-range":
+		return []kgo.Opt{kgo.Balancers(kgo.RangeBalancer()), kgo.ServerSideBalancer()}
+	}
+	return nil
 }
 
 func joinGroup(bootstrap, groupID, topic, mode string) *member {
@@ -229,11 +247,10 @@ func joinGroup(bootstrap, groupID, topic, mode string) *member {
 			}
 		}
 	}
-	consumer, err := kgo.NewClient(
+	consumer, err := kgo.NewClient(append(balancing(mode),
 		kgo.SeedBrokers(bootstrap),
 		kgo.ConsumerGroup(groupID),
 		kgo.ConsumeTopics(topic),
-		kgo.Balancers(balancers[mode]),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.SessionTimeout(6*time.Second),
 		kgo.HeartbeatInterval(300*time.Millisecond),
@@ -242,7 +259,7 @@ func joinGroup(bootstrap, groupID, topic, mode string) *member {
 		kgo.OnPartitionsAssigned(hold(true)),
 		kgo.OnPartitionsRevoked(hold(false)),
 		kgo.OnPartitionsLost(hold(false)),
-	)
+	)...)
 	must(err)
 	m.consumer = consumer
 	go m.poll()

@@ -54,12 +54,13 @@ func main() {
 	}
 	report("idempotent", r.idempotent)
 	report("offsets", r.offsets)
-	for _, mode := range []string{"group", "group-range", "group-roundrobin", "group-sticky"} {
+	for _, mode := range groupModes {
 		report(mode, func() error { return r.group(mode) })
 	}
 	report("admin", r.admin)
 	report("transactions", r.transactions)
 	report("copy-in-transactions", r.copyInTransactions)
+	report("share-explicit", r.shareExplicit)
 }
 
 func report(scenario string, work func() error) {
@@ -130,7 +131,7 @@ func (r *run) offsets() error {
 	return nil
 }
 
-// group shares a topic among members; the mode names their balancer, "group" alone takes the client's own, which is cooperative.
+// group shares a topic among members; the mode names their balancer, "group" alone takes the client's default.
 func (r *run) group(mode string) error {
 	topic := r.prefix + "-" + mode
 	if err := r.createReady(topic, groupPartitionCount); err != nil {

@@ -18,6 +18,7 @@ TIMEOUT_S = 30
 ASSIGNORS = {
     "group": (RoundRobinPartitionAssignor,),
     "group-range": (RangePartitionAssignor,),
+    "group-roundrobin": (RoundRobinPartitionAssignor,),
     "group-sticky": (StickyPartitionAssignor,),
 }
 
@@ -27,7 +28,7 @@ class Client:
 
     name = "aiokafka"
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
-    group_modes = ["group-range", "group-sticky"]
+    group_modes = ["group-range", "group-roundrobin", "group-sticky"]
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap

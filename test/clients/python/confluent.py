@@ -16,7 +16,13 @@ ISOLATION = IsolationLevel.READ_UNCOMMITTED
 class Client:
     name = "confluent-python"
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
-    group_modes = ["group-range", "group-roundrobin", "group-cooperative-sticky", "group-consumer"]
+    group_modes = [
+        "group-range",
+        "group-roundrobin",
+        "group-cooperative-sticky",
+        "group-consumer",
+        "group-consumer-range",
+    ]
 
     def __init__(self, bootstrap):
         self.base = {"bootstrap.servers": bootstrap, "client.id": "kedge-confluent", "log_level": 0}
@@ -196,7 +202,7 @@ class Member:
 
     def __init__(self, base, group_id, topic, mode):
         group = {"group.id": group_id, **settings_of(mode)}
-        self.is_incremental = mode in ("group-cooperative-sticky", "group-consumer")
+        self.is_incremental = mode in ("group-cooperative-sticky", "group-consumer", "group-consumer-range")
         offsets = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 200}
         self.consumer = Consumer({**base, **group, **offsets})
         self.seen = []
@@ -237,6 +243,8 @@ def settings_of(mode):
     """The coordinator says how long sessions are where it assigns itself."""
     if mode == "group-consumer":
         return {"group.protocol": "consumer"}
+    if mode == "group-consumer-range":
+        return {"group.protocol": "consumer", "group.remote.assignor": "range"}
     assignor = {} if mode == "group" else {"partition.assignment.strategy": mode.removeprefix("group-")}
     return {"session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **assignor}
 

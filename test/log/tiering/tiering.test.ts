@@ -102,6 +102,21 @@ describe("a tiered topic", () => {
     expect(await older.offsetOfLargest()).toMatchObject({ offset: 0 });
   });
 
+  it("finds the newest record also where newer ones of its segment are deleted", async () => {
+    const world = new TieredWorld(TIERED);
+    for (let i = 0; i < 25; i++) {
+      await world.fill(1, 100, { timestampsMs: [world.time.nowMs() - i] });
+      if (i % 10 === 9) world.log.roll(world.time.nowMs());
+    }
+    await world.logs.committed();
+    await pass(world);
+    expect(await world.offsetOfLargest()).toMatchObject({ offset: 0 });
+    for (const offset of [3, 9, 10, 17, 21]) {
+      world.log.deleteRecordsBefore(offset);
+      expect(await world.offsetOfLargest()).toMatchObject({ offset });
+    }
+  });
+
   it("reads ranges, never the whole object", async () => {
     const world = new TieredWorld(TIERED);
     for (let i = 0; i < 6; i++) await world.fill(1, 6, { values: [new Uint8Array(900_000).fill(i)] });
@@ -115,6 +130,27 @@ describe("a tiered topic", () => {
     const lengths = world.objects.reads.map((read) => Number(read.split(" ")[2]));
     expect(Math.max(...lengths)).toBeLessThanOrEqual(1 << 20);
     expect(lengths.length).toBeLessThan(7);
+  });
+
+  it("has loaded what a reader wants next: as much again as it asks for when it is alone, less of several", async () => {
+    const world = new TieredWorld(TIERED);
+    for (let i = 0; i < 14; i++) await world.fill(1, 14, { values: [new Uint8Array(900_000).fill(i)] });
+    world.log.roll(world.time.nowMs());
+    await world.logs.committed();
+    await pass(world);
+    const reader = world.restarted();
+    await reader.read(0, 4 << 20);
+    await reader.quiet();
+    reader.objects.isDown = true;
+    expect((await reader.read(4, 4 << 20)).map(({ offset }) => offset)).toEqual([4, 5, 6, 7]);
+    await reader.quiet();
+    reader.objects.isDown = false;
+    const readers = reader.restarted();
+    readers.objects.reads.length = 0;
+    await Promise.all([readers.read(0, 4 << 20), readers.read(0, 4 << 20)]);
+    await readers.quiet();
+    // The indexes, four pieces, one of which is half read, and two ahead.
+    expect(readers.objects.reads.length).toBeLessThanOrEqual(7);
   });
 
   it("says what fails when its objects can't be read", async () => {

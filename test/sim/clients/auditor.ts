@@ -174,10 +174,10 @@ export class Auditor extends SimClient {
   }
 
   /** One record, which is tried once. */
-  async append(at: Position, key = "probe"): Promise<void> {
+  async append(at: Position, key = "probe", aheadMs = 0): Promise<void> {
     const { name, topicId, partition } = at;
     const id = `${this.name}.${this.#probes++}.0`;
-    const timestampMs = EPOCH_MS + Math.floor(this.nowMs);
+    const timestampMs = EPOCH_MS + Math.floor(this.nowMs + aheadMs);
     const records = buildBatch(compression, [keyedRecord(id, key, { timestampMs, sizeInBytes: 20 })]);
     const leader = this.topics.get(name)?.leaders[partition] as number;
     // A connection of its own: on the other one the fetch stands before it.

@@ -5,8 +5,10 @@ import type { Process } from "../process.ts";
 import type { CopierSpec } from "../workload.ts";
 import { type ClientWorld, SimClient, topicKey } from "./client.ts";
 import { LostError } from "./connection.ts";
-import { Coordinator, hasMoved } from "./coordinator.ts";
+import { ConsumerSeat } from "./consumer-seat.ts";
+import { Coordinator, hasMoved, type Membership } from "./coordinator.ts";
 import { listOffset, type Position, READ_COMMITTED } from "./fetcher.ts";
+import { ClassicSeat, type Seat } from "./seat.ts";
 import { Interrupted, type Original, TransactionalProducer } from "./transactional-producer.ts";
 import { openRecords } from "./values.ts";
 
@@ -22,7 +24,10 @@ export class Copier extends SimClient {
   readonly spec: CopierSpec;
   readonly #producer: TransactionalProducer;
   readonly #group: Coordinator;
+  readonly #seat: Seat | null;
   readonly #positions = new Map<string, Position>();
+  /** What its group has given it; null where it has everything. */
+  #part: ReadonlySet<string> | null = null;
   #transactions = 0;
   #isStopped = false;
   #isIdle = false;
@@ -33,6 +38,7 @@ export class Copier extends SimClient {
     this.spec = spec;
     this.#producer = new TransactionalProducer(this, spec);
     this.#group = new Coordinator(this, spec.group);
+    this.#seat = seatOf(this, spec);
   }
 
   get positions(): ReadonlyMap<string, Position> {
@@ -68,12 +74,17 @@ export class Copier extends SimClient {
 
   /** One transaction, or a moment's rest where there is nothing to do. */
   async #copy(): Promise<void> {
+    if (this.#seat?.isOver) {
+      this.#positions.clear();
+      this.#part = new Set((await this.#seat.take()).map(({ name, partition }) => `${name} ${partition}`));
+    }
+    const membership = this.#seat?.membership ?? null;
     await this.#look();
     const before = new Map([...this.#positions].map(([key, position]) => [key, position.offset]));
     this.#isInTransaction = true;
     const originals = await this.#gather();
     if (originals.length > 0) {
-      const isCommitted = await this.#transact(originals);
+      const isCommitted = await this.#transact(originals, membership);
       if (!isCommitted) for (const [key, offset] of before) (this.#positions.get(key) as Position).offset = offset;
     }
     this.#isInTransaction = false;
@@ -88,7 +99,8 @@ export class Copier extends SimClient {
     for (const name of this.spec.from) {
       const topic = this.topics.get(name);
       topic?.leaders.forEach((_, partition) => {
-        if (this.#positions.has(`${name} ${partition}`)) return;
+        const key = `${name} ${partition}`;
+        if (this.#positions.has(key) || this.#part?.has(key) === false) return;
         fresh.push({ name, topicId: topic.topicId, partition, offset: -1 });
       });
     }
@@ -182,7 +194,7 @@ export class Copier extends SimClient {
   }
 
   /** False when it was aborted. Throws Interrupted when the producer has to begin anew. */
-  async #transact(originals: readonly Original[]): Promise<boolean> {
+  async #transact(originals: readonly Original[], membership: Membership | null): Promise<boolean> {
     const { transactionalId, isV2, slowShare, abortShare } = this.spec;
     const { random } = this.process;
     const transaction = `${this.name}/${this.#transactions++}`;
@@ -202,7 +214,9 @@ export class Copier extends SimClient {
     for (const [partition, part] of parts) await this.#producer.produce(partition, part, transaction);
     if (random.chance(this.spec.lateShare ?? 0)) await this.#abortWithLateBatch(parts, transaction);
     const positions = [...new Set(originals.map(({ position }) => position))];
-    await this.#producer.commitOffsets(this.#group, positions);
+    // Meanwhile the group may go on without it.
+    if (membership !== null && random.chance(slowShare)) await this.process.sleep(random.between(1_000, 8_000));
+    await this.#producer.commitOffsets(this.#group, positions, membership);
     if (random.chance(slowShare)) await this.process.sleep(random.between(1_000, 8_000));
     const isCommit = !random.chance(abortShare);
     event.invokedMs = this.nowMs;
@@ -260,4 +274,10 @@ export class Copier extends SimClient {
       outcome: "unknown",
     };
   }
+}
+
+function seatOf(copier: Copier, { seat, group, from }: CopierSpec): Seat | null {
+  if (seat === undefined) return null;
+  const plan = { group, from, seat };
+  return seat.protocol === "classic" ? new ClassicSeat(copier, plan) : new ConsumerSeat(copier, plan);
 }

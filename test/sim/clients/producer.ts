@@ -130,7 +130,7 @@ export class Producer extends SimClient {
     const sizeInBytes = isLarge ? 6_000 : random.between(10, this.spec.valueBytes);
     lane.enqueue(ids, {
       sizeInBytes,
-      timestampMs: Math.floor(EPOCH_MS + this.nowMs + this.#skewMs),
+      timestampMs: Math.floor(EPOCH_MS + (this.spec.goesBack === true ? -this.nowMs : this.nowMs) + this.#skewMs),
       createdMs: this.nowMs,
       ...this.#keysFor(ids),
     });

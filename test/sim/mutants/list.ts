@@ -16,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return broker.committed().then(() => response);",
     to: "return response;",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "the high watermark moves with the append",
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.endOffset = lastOffset + 1;\n",
     to: "    this.endOffset = lastOffset + 1;\n    this.watermark = this.endOffset;\n",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "row buffers are freed under an answer",
@@ -30,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (!isStillWanted()) endBuffer(view);",
     to: "endBuffer(view);",
     seeds: 10,
+    foundBy: 3,
   },
   {
     name: "a copy to the object store that ends after a failed commit throws",
@@ -37,6 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (!this.options.commits.hasFailed) this.options.commits.stage(this);",
     to: "this.options.commits.stage(this);",
     seeds: 400,
+    foundBy: 17,
   },
   {
     name: "fetch reads to the log end",
@@ -44,6 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;",
     to: "const upperBound = committedOnly ? log.lastStableOffset : log.logEndOffset;",
     seeds: 10,
+    foundBy: 3,
   },
   {
     name: "a commit is taken for done when it begins",
@@ -51,6 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "await this.store.commit(commit);",
     to: "void this.store.commit(commit).catch(() => undefined);",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "whoever comes during a commit waits for that one only",
@@ -58,6 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (this.staged.size > 0) return this.gathering.promise;",
     to: "if (this.staged.size > 0 && this.underWay === null) return this.gathering.promise;",
     seeds: 20,
+    foundBy: 1,
   },
   {
     name: "sequences are not checked",
@@ -65,6 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return entry === undefined ? IN_SEQUENCE : checkSequence(entry, batch);",
     to: "return IN_SEQUENCE;",
     seeds: 150,
+    foundBy: 46,
   },
   {
     name: "repeated batches are not recognised",
@@ -72,6 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'if (duplicate !== undefined) return { kind: "duplicate", batch: duplicate };',
     to: "if (duplicate === undefined) return checkSequence(entry, batch);",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "the deduplication window is one too short",
@@ -79,6 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "export const DEDUPLICATION_WINDOW = 5;",
     to: "export const DEDUPLICATION_WINDOW = 4;",
     seeds: 60,
+    foundBy: 7,
   },
   {
     name: "a duplicate is answered with its last offset",
@@ -86,6 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return this.appended(lastOffset - lastOffsetDelta, lastOffset, timestamp, true);",
     to: "return this.appended(lastOffset, lastOffset, timestamp, true);",
     seeds: 20,
+    foundBy: 1,
   },
   {
     name: "a snapshot forgets the producers",
@@ -93,6 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "producers: [...this.producers.entries()],",
     to: "producers: [],",
     seeds: 40,
+    foundBy: 2,
   },
   {
     name: "a recovery forgets the producers of replayed rows",
@@ -100,6 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (batch.producerId >= 0) aborted.note(producers.replay(batch, nowMs));",
     to: "",
     seeds: 40,
+    foundBy: 1,
   },
   {
     name: "a recovery passes over the last row",
@@ -107,6 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    for (const row of rows) {\n",
     to: "    for (const row of rows.length > 1 ? rows.slice(0, -1) : rows) {\n",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "a parked fetch is not woken",
@@ -114,6 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "for (const fetch of [...parked]) fetch.check();",
     to: "",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "a batch that isn't the first of its row is stamped with the wrong offset",
@@ -121,6 +136,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "stampBatch(buffer, at, batch.baseOffset, batch.partitionLeaderEpoch);",
     to: "stampBatch(buffer, at, batch.baseOffset + (at > 0 ? 1 : 0), batch.partitionLeaderEpoch);",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "a read begins behind the first batch of a row",
@@ -128,6 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const first = row.index.firstReachingOffset(fromOffset);",
     to: "const first = row.index.firstReachingOffset(fromOffset + (fromOffset === row.baseOffset ? 1 : 0));",
     seeds: 20,
+    foundBy: 1,
   },
   {
     name: "a large batch ends with its first row",
@@ -135,6 +152,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "  while (left > 0) {\n    const part = rows.row(row.sequence + parts.length);",
     to: "  while (left > row.sizeInBytes) {\n    const part = rows.row(row.sequence + parts.length);",
     seeds: 20,
+    foundBy: 1,
   },
   {
     name: "DeleteRecords is answered before it is durable",
@@ -142,6 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "await broker.committed();",
     to: "",
     seeds: 200,
+    foundBy: 75,
   },
   {
     name: "DeleteRecords is not stored",
@@ -149,6 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      this.removeRowsBefore(offset);\n      this.recordDue = true;\n",
     to: "      this.removeRowsBefore(offset);\n",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "DeleteRecords takes the row that holds its offset along",
@@ -156,6 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return this.dropBefore(this.sequenceOf(offset));",
     to: "return this.dropBefore(Math.min(this.sequenceOf(offset) + 1, this.sequence));",
     seeds: 40,
+    foundBy: 1,
   },
   {
     name: "groups answer before their records are committed",
@@ -163,6 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;",
     to: "const errorCode = ErrorCode.NONE as ErrorCode;",
     seeds: 100,
+    foundBy: 2,
   },
   {
     name: "an assignment leaves before its record is committed",
@@ -170,6 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    if (this.openAppends === 0) {\n",
     to: "    if (this.openAppends === 0 || replies.length > 0) {\n",
     seeds: 200,
+    foundBy: 30,
   },
   {
     name: "an offset commit of any generation is taken",
@@ -177,6 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "  if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;\n  // Within a transaction",
     to: "  // Within a transaction",
     seeds: 100,
+    foundBy: 91,
   },
   {
     name: "a sync of any generation is taken",
@@ -184,6 +208,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (command.generationId !== group.generationId) return syncError(ErrorCode.ILLEGAL_GENERATION);",
     to: "",
     seeds: 200,
+    foundBy: 156,
   },
   {
     name: "a new generation keeps its number",
@@ -191,6 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.generationId++;\n",
     to: "    if (this.generationId % 3 !== 2) this.generationId++;\n    else this.generationId += 0;\n",
     seeds: 40,
+    foundBy: 4,
   },
   {
     name: "every member gets the first member's assignment",
@@ -198,6 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "group.assign(member, assignments.get(member.memberId)?.slice() ?? NO_BYTES);",
     to: "group.assign(member, [...assignments.values()][0]?.slice() ?? NO_BYTES);",
     seeds: 20,
+    foundBy: 4,
   },
   {
     name: "a committed offset is not replayed",
@@ -205,6 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      else this.offsets.apply(change.position, change.committed);\n",
     to: "      else if (change.committed === null) return;\n",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a replay takes the older of two committed offsets",
@@ -212,6 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      else this.offsets.apply(change.position, change.committed);\n",
     to: "      else if (this.offsets.get(change.position) === undefined) this.offsets.apply(change.position, change.committed);\n",
     seeds: 20,
+    foundBy: 4,
   },
   {
     name: "a block of producer ids is not stored",
@@ -219,6 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'await this.#store([{ kind: "producer-ids", nextProducerId }]);',
     to: "this.#state.nextProducerId = nextProducerId;",
     seeds: 60,
+    foundBy: 12,
   },
   {
     name: "a block of producer ids is used twice",
@@ -226,6 +256,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.#endId = firstProducerId + count;\n",
     to: "    this.#endId = firstProducerId + count + 1;\n",
     seeds: 60,
+    foundBy: 7,
   },
   {
     name: "whoever is asked leads",
@@ -233,6 +264,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    if (partition.leaderId !== this.brokerId) return ErrorCode.NOT_LEADER_OR_FOLLOWER;\n",
     to: "",
     seeds: 60,
+    foundBy: 4,
   },
   {
     name: "a created topic is not stored",
@@ -240,6 +272,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      return { key: `topic/${record.topic.topicId}`, value: JSON.stringify(packed(record.topic)) };",
     to: "      return { key: `topic/${record.topic.name.slice(0, 1)}`, value: null };",
     seeds: 10,
+    foundBy: 1,
   },
   {
     name: "a fetch session leaves out partitions that have new records",
@@ -247,6 +280,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "  let changed = result.sizeInBytes > 0;\n",
     to: "  let changed = false;\n  if (result.sizeInBytes > 0) cached.highWatermark = result.highWatermark;\n",
     seeds: 20,
+    foundBy: 6,
   },
   {
     name: "the newest answer leaves first",
@@ -254,6 +288,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const slot = this.#slots.shift() as Slot;",
     to: "const slot = this.#slots.pop() as Slot;",
     seeds: 20,
+    foundBy: 1,
   },
   {
     name: "a broker never asks whether it missed an image",
@@ -261,6 +296,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.controller.refresh().catch(() => undefined);\n",
     to: "",
     seeds: 200,
+    foundBy: 162,
   },
   ...TRANSACTION_MUTANTS,
   ...GROUP_MUTANTS,

@@ -4,4 +4,6 @@ import type { Rewrite } from "./rewrite.ts";
 export interface Mutant extends Rewrite {
   readonly name: string;
   readonly seeds: number;
+  /** The seed that found it the last time: it is tried before the others. */
+  readonly foundBy?: number;
 }

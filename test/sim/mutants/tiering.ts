@@ -8,11 +8,20 @@ const RETENTION = "src/log/retention.ts";
 /** Bugs in segments, in the object store and in retention. */
 export const TIERING_MUTANTS: readonly Mutant[] = [
   {
+    name: "the search for the newest timestamp passes over the object store",
+    file: "src/log/tiering/tiered-search.ts",
+    from: "(best !== null && best.timestampMs > segment.maxTimestamp)) break;",
+    to: "best !== null) break;",
+    seeds: 100,
+    foundBy: 54,
+  },
+  {
     name: "a copy to the object store that failed counts",
     file: OFFLOADER,
     from: 'if (outcome.kind === "stored") return { key, ...packer.layout };',
     to: "if (outcome.kind !== null) return { key, ...packer.layout };",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "an object is garbage although a segment refers to it",
@@ -20,6 +29,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    this.referenced.push(object.key);\n",
     to: "",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a row of the next segment leaves with a copied one",
@@ -27,6 +37,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "removals.add(rows.dropBefore(segment.endSequence));",
     to: "removals.add(rows.dropBefore(Math.min(segment.endSequence + 1, rows.nextSequence)));",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a sealed segment has no index of its aborted transactions",
@@ -34,6 +45,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "this.staged.push(segment.newRecord(partitionNumber, { snapshot, aborted }));",
     to: "this.staged.push(segment.newRecord(partitionNumber, { snapshot, aborted: aborted.subarray(0, 0) }));",
     seeds: 20,
+    foundBy: 5,
   },
   {
     name: "a restart forgets that segments have aborted transactions",
@@ -41,6 +53,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    this.hasAborted = record.hasAborted;\n",
     to: "    this.hasAborted = record.hasAborted && record.endSequence > record.fromSequence;\n",
     seeds: 100,
+    foundBy: 39,
   },
   {
     name: "the latest tiered offset is told before its commit",
@@ -48,6 +61,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    return this.durablePlaces;\n",
     to: "    return this.places;\n",
     seeds: 300,
+    foundBy: 168,
   },
   {
     name: "the log start is told before its commit",
@@ -55,6 +69,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    return this.durableStartOffset;\n",
     to: "    return this.startOffset;\n",
     seeds: 300,
+    foundBy: 60,
   },
   {
     name: "the object of a deleted segment is forgotten",
@@ -62,6 +77,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "      if (segment.object !== null) this.unreferenced.push(segment.object.key);\n    }\n    if (count > 0)",
     to: "    }\n    if (count > 0)",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a process deletes at once what one before it may still be writing",
@@ -69,6 +85,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    if (options.store.garbage(1).length > 0) this.wakeAfter(LATE_PUT_MS);\n",
     to: "    this.committed();\n",
     seeds: 100,
+    foundBy: 25,
   },
   {
     name: "a key is not written down before its object",
@@ -76,6 +93,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "      await garbage.reserve(key);\n",
     to: "",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a range of an object is read one byte short",
@@ -83,6 +101,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "const length = Math.min(PIECE_BYTES, object.batchBytes - from);",
     to: "const length = Math.min(PIECE_BYTES, object.batchBytes - from) - 1;",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a tiered read begins with the batch behind the one that it was asked for",
@@ -90,6 +109,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    if (lastOffsetOf(header) >= offset) return at;",
     to: "    if (lastOffsetOf(header) > offset) return at;",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "a tiered read that ends early goes on in the next segment",
@@ -97,6 +117,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "if (first === window.end) return batchesRead([], segment.endOffset);",
     to: "if (first === window.end || first > from) return batchesRead([], segment.endOffset);",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "retention by size takes a segment too many",
@@ -104,6 +125,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    return excess >= 0;\n  });",
     to: "    return excess + sizeInBytes >= 0;\n  });",
     seeds: 20,
+    foundBy: 2,
   },
   {
     name: "retention goes by half the age",
@@ -111,6 +133,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "nowMs - newestMs > retentionMs);",
     to: "nowMs - newestMs > retentionMs / 2);",
     seeds: 20,
+    foundBy: 5,
   },
   {
     name: "an active segment never expires",
@@ -118,6 +141,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "  if (sizeInBytes > 0) yield { endOffset",
     to: "  if (sizeInBytes < 0) yield { endOffset",
     seeds: 20,
+    foundBy: 5,
   },
   {
     name: "rows of the segment that holds the log start go with those before it",
@@ -125,5 +149,6 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    while (count < this.all.length && this.all[count].endOffset <= logStartOffset) count += 1;\n",
     to: "    while (count < this.all.length && this.all[count].baseOffset < logStartOffset) count += 1;\n",
     seeds: 20,
+    foundBy: 2,
   },
 ];

@@ -6,11 +6,28 @@ const PRODUCER_STATE = "src/log/producer-state.ts";
 /** Bugs in transactions. */
 export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   {
+    name: "a classic group takes a transaction's offsets of any member and generation",
+    file: "src/group/classic/heartbeat.ts",
+    from: "  const member = validateMember(group, memberId, groupInstanceId);\n",
+    to: "  if (isTransactional) return ErrorCode.NONE;\n  const member = validateMember(group, memberId, groupInstanceId);\n",
+    seeds: 100,
+    foundBy: 53,
+  },
+  {
+    name: "a consumer group takes a transaction's offsets of any member and epoch",
+    file: "src/group/admission.ts",
+    from: '  if (producer !== undefined && epoch === -1 && memberId === "" && groupInstanceId === null) return',
+    to: "  if (producer !== undefined) return",
+    seeds: 200,
+    foundBy: 108,
+  },
+  {
     name: "read_committed reads to the high watermark",
     file: FETCH_READ,
     from: "const upperBound = committedOnly ? log.lastStableOffset : log.highWatermark;",
     to: "const upperBound = log.highWatermark;",
     seeds: 60,
+    foundBy: 13,
   },
   {
     name: "nobody is told which transactions were aborted",
@@ -18,6 +35,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "abortedTransactions: log.abortedTransactions(target.fetchOffset, nextOffset)",
     to: "abortedTransactions: []",
     seeds: 60,
+    foundBy: 13,
   },
   {
     name: "whoever takes a transactional id keeps its epoch",
@@ -25,6 +43,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "const bumped = { producerId, producerEpoch: producerEpoch + 1 };",
     to: "const bumped = { producerId, producerEpoch: Math.max(producerEpoch, 0) };",
     seeds: 60,
+    foundBy: 10,
   },
   {
     name: "offsets of a transaction count at once",
@@ -32,6 +51,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "else offsets.applyPending(producer.producerId, position, committed);",
     to: "else offsets.apply(position, committed);",
     seeds: 60,
+    foundBy: 13,
   },
   {
     name: "a replay takes the offsets of a transaction at once",
@@ -39,6 +59,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "        this.offsets.applyPending(producer.producerId, change.position, change.committed);\n",
     to: "        this.offsets.apply(change.position, change.committed);\n",
     seeds: 200,
+    foundBy: 13,
   },
   {
     name: "a replay takes the offsets of aborted transactions",
@@ -46,6 +67,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  replayMarker(marker: TransactionMarker): void {\n    this.offsets.endTransaction(marker.producerId, marker.isCommit);",
     to: "  replayMarker(marker: TransactionMarker): void {\n    this.offsets.endTransaction(marker.producerId, true);",
     seeds: 200,
+    foundBy: 13,
   },
   {
     name: "a snapshot forgets which transactions are open",
@@ -53,6 +75,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "      this.transactions.begin(producerId, currentTxnFirstOffset);\n",
     to: "      if (producerId < 0) this.transactions.begin(producerId, currentTxnFirstOffset);\n",
     seeds: 200,
+    foundBy: 20,
   },
   {
     name: "an old epoch may append",
@@ -60,6 +83,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "    if (entry !== undefined && batch.producerEpoch < entry.producerEpoch) return oldEpoch(batch, entry);\n    const transactional",
     to: "    const transactional",
     seeds: 200,
+    foundBy: 5,
   },
   {
     name: "stable offsets are the same as others",
@@ -67,6 +91,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "return machine.fetchOffsets(groupId, topics, requireStable);",
     to: "return machine.fetchOffsets(groupId, topics, false);",
     seeds: 100,
+    foundBy: 21,
   },
   {
     name: "the markers of aborted transactions say that they were committed",
@@ -74,6 +99,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "isCommit: transactionResult };",
     to: "isCommit: transactionResult || producerEpoch >= 0 };",
     seeds: 60,
+    foundBy: 4,
   },
   {
     name: "a coordinator that starts doesn't go on with what was decided",
@@ -81,6 +107,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "    for (const transaction of [...this.transactions.all()]) this.transactions.resume(transaction, turn);\n",
     to: "",
     seeds: 100,
+    foundBy: 20,
   },
   {
     name: "a fenced producer may end the transaction of its successor",
@@ -88,6 +115,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  if (current.producerEpoch !== producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     to: "  if (current.producerEpoch < producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     seeds: 200,
+    foundBy: 19,
   },
   {
     name: "nobody asks whether a batch belongs to its transaction",
@@ -95,6 +123,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: 'verifiesTransactions: brokerText("transaction.partition.verification.enable") === "true",',
     to: "verifiesTransactions: false,",
     seeds: 200,
+    foundBy: 34,
   },
   {
     name: "the last stable offset moves before the marker is committed",
@@ -102,6 +131,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "    for (const { firstOffset } of this.ended) if (first === null || firstOffset < first) first = firstOffset;\n",
     to: "",
     seeds: 400,
+    foundBy: 22,
   },
   {
     name: "a marker that got lost is not sent again",
@@ -109,6 +139,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE);",
     to: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE && index < 0);",
     seeds: 200,
+    foundBy: 33,
   },
   {
     name: "the time of a transaction never ends",
@@ -116,6 +147,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: '    fence(this.transactions, transaction, "none", turn);\n',
     to: "",
     seeds: 100,
+    foundBy: 24,
   },
   {
     name: "who takes a transactional id leaves its open transaction open",
@@ -123,6 +155,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  if (current.status === TransactionStatus.ONGOING) {\n",
     to: "  if (current.status === TransactionStatus.ONGOING && current.producerId < 0) {\n",
     seeds: 60,
+    foundBy: 19,
   },
   {
     name: "a fenced producer gets its successor's epoch",
@@ -130,6 +163,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  return ErrorCode.PRODUCER_FENCED;\n}",
     to: "  return { producerId, producerEpoch, lastProducerEpoch };\n}",
     seeds: 200,
+    foundBy: 10,
   },
   {
     name: "a replay forgets where a transaction has written",
@@ -137,6 +171,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "partitions: partitions.size === 0 ? NO_PARTITIONS : partitions,",
     to: "partitions: NO_PARTITIONS,",
     seeds: 200,
+    foundBy: 10,
   },
   {
     name: "a partition that is added to a transaction takes the place of the others",
@@ -144,6 +179,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "partitions: withPartitions(current.partitions, added),",
     to: "partitions: withPartitions(new Map(), added),",
     seeds: 60,
+    foundBy: 1,
   },
   {
     name: "markers leave before their decision is committed",
@@ -151,6 +187,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  private answer({ replies, effects = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n",
     to: "  private answer({ replies, effects: early = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n    this.carryOutEffects(early);\n    const effects: unknown[] = [];\n",
     seeds: 400,
+    foundBy: 68,
   },
   {
     name: "offsets of an aborted transaction count",
@@ -158,6 +195,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "    if (!isCommitted) return;\n",
     to: "",
     seeds: 60,
+    foundBy: 13,
   },
   {
     name: "a snapshot forgets which transactions were aborted",
@@ -165,5 +203,6 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "      aborted: this.aborted.all,\n",
     to: "      aborted: [],\n",
     seeds: 100,
+    foundBy: 4,
   },
 ];

@@ -118,6 +118,9 @@ export class GroupCoordinators {
     // Without a pause where there is no need of one: what vouches for the commit may be on its way to the disk, and both can go together.
     const partition = this.coordinators.ready(command.groupId) ?? (await this.coordinators.of(command.groupId));
     if (typeof partition === "number") return whenFailed(partition);
+    for (let rewritten = partition.whenRewritten(); rewritten !== null; rewritten = partition.whenRewritten()) {
+      await rewritten;
+    }
     return partition.run((nowMs) => {
       const errorCode = admits(partition.partitionIndex);
       if (errorCode !== ErrorCode.NONE) return partition.machine.decide(nowMs, () => whenFailed(errorCode));

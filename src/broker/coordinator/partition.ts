@@ -48,7 +48,8 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
   private wasRefused = false;
   /** How many records the log holds. */
   private recordCount = 0;
-  private isRewriting = false;
+  private rewriting: Promise<void> | null = null;
+  private isTrimRefused = false;
 
   constructor(
     environment: CoordinatorEnvironment,
@@ -267,15 +268,26 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
 
   private rewriteIfOvergrown(): void {
     const limit = Math.max(REWRITE_MIN_RECORDS, REWRITE_GROWTH * this.machine.liveRecordCount + 1);
-    if (this.isRewriting || this.failure !== null || this.recordCount < limit) return;
+    if (this.rewriting !== null || this.isTrimRefused || this.failure !== null || this.recordCount < limit) return;
     if (!this.machine.canBeRewritten) return;
-    this.isRewriting = true;
     // A log that throws has failed its appends, too, and with them this coordinator.
-    this.rewrite().catch(() => this.fail(ErrorCode.NOT_COORDINATOR));
+    this.rewriting = this.rewrite()
+      .catch(() => this.fail(ErrorCode.NOT_COORDINATOR))
+      .finally(() => {
+        this.rewriting = null;
+      });
   }
 
   /**
-   * Nobody compacts internal topics yet, so their coordinators do: everything that lives is written once more at the end of the log, and
+   * Resolves when what lives isn't being rewritten; null when that is so now. What a transaction writes meanwhile would be taken for older than
+   * what is rewritten behind it, and come to nothing with the next load: it has to wait.
+   */
+  whenRewritten(): Promise<void> | null {
+    return this.rewriting;
+  }
+
+  /**
+   * A load shouldn't take long, however much the cleaner has yet to do: everything that lives is written once more at the end of the log, and
    * when all of that is committed the log begins there. State that changes meanwhile is written after the position that the log will begin
    * at, and what is written again is as it is at that moment, so a load finds the same state before, in the middle and afterwards.
    */
@@ -294,9 +306,8 @@ export class CoordinatorPartition<Machine extends CoordinatorMachine> {
     }
     const errorCode = await log.trimBefore(this.partitionIndex, startOffset);
     // It isn't tried again before the next load, or the log would only grow by it.
-    if (errorCode !== ErrorCode.NONE) return;
-    this.recordCount -= formerCount;
-    this.isRewriting = false;
+    if (errorCode === ErrorCode.NONE) this.recordCount -= formerCount;
+    else this.isTrimRefused = true;
   }
 }
 

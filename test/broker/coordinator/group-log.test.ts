@@ -138,6 +138,33 @@ describe("a log that has outgrown what lives in it", () => {
     expect((await newcomer).errorCode).toBe(ErrorCode.NONE);
   });
 
+  it("keeps what a transaction commits while it is rewritten", async () => {
+    const { world, groups } = setUp();
+    const { log } = world;
+    const round = await fill(world, groups);
+    log.isHolding = true;
+    const last = groups.commitOffsets(commit(world, round));
+    await settle();
+    log.release();
+    await last;
+    // The first of what is written again is on its way, and the partition that the transaction commits for is among what follows.
+    await settle();
+    const [topic] = commit(world, 1_000_000).topics;
+    const producer = { producerId: 7, producerEpoch: 0 };
+    const inTransaction = {
+      ...commit(world, 0),
+      topics: [{ ...topic, partitions: topic.partitions.slice(-1) }],
+      producer,
+    };
+    const committing = groups.commitTransactionalOffsets(inTransaction);
+    for (await settle(); log.held.length > 0; await settle()) log.release();
+    expect([(await committing).errorCode, log.trims]).toEqual([ErrorCode.NONE, 1]);
+    const ended = groups.completeTransaction(G, { ...producer, coordinatorEpoch: 0, isCommit: true });
+    for (await settle(); log.held.length > 0; await settle()) log.release();
+    expect(await ended).toBe(ErrorCode.NONE);
+    expect((await found(log, world)).offsets.value?.[0].partitions.at(-1)?.offset).toBe(1_000_000 + PARTITIONS - 1);
+  });
+
   it("isn't trimmed when the rewrite fails, and not rewritten again and again when the trim fails", async () => {
     const { world, groups } = setUp();
     const round = await fill(world, groups);

@@ -150,7 +150,9 @@ export class Fetcher {
     const hasSessions = this.#spec.hasSessions && version >= FIRST_VERSION_WITH_SESSIONS;
     const isFull = session.epoch === 0 || !hasSessions;
     const named = isFull ? targets : targets.filter((position) => session.told.get(position) !== position.offset);
-    const forgotten = isFull ? [] : [...session.told.keys()].filter((position) => !asked.has(position));
+    // A partition that was given back and got again has another position: it is named anew, and not forgotten.
+    const isAsked = (told: Position) => targets.some((target) => isSamePartition(target, told));
+    const forgotten = isFull ? [] : [...session.told.keys()].filter((told) => !isAsked(told));
     const draft = {
       isolationLevel: this.#spec.isCommittedOnly ? READ_COMMITTED : 0,
       maxWaitMs,
@@ -240,6 +242,10 @@ export class Fetcher {
     const offset = await listOffset(this.#client, position, "earliest");
     if (offset !== null) position.offset = offset;
   }
+}
+
+function isSamePartition(one: Position, other: Position): boolean {
+  return one.topicId === other.topicId && one.partition === other.partition;
 }
 
 function reset(session: Session): void {

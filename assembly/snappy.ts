@@ -11,8 +11,8 @@ const XERIAL_HEADER_BYTES: u32 = 16;
 const CHUNK_BYTES: u32 = 65536;
 const MIN_MATCH: u32 = 4;
 const MAX_COPY: u32 = 64;
-/** After 2^5 misses in a row the search goes on in steps of two bytes, and so on. */
-const SKIP_SHIFT: u32 = 5;
+/** After 2^4 misses in a row the search goes on in steps of two bytes, and so on. */
+const SKIP_SHIFT: u32 = 4;
 /** A run of so many literals is written without a loop. */
 const SHORT_LITERALS: u32 = 32;
 /** A chunk shorter than this is not searched, so that four bytes may be loaded anywhere in the search. */
@@ -238,6 +238,10 @@ function encodeChunk(from: usize, length: u32, to: usize): u32 {
           }
         }
       }
+      while (from > anchor && candidate > base && load<u8>(from - 1) == load<u8>(candidate - 1)) {
+        from--;
+        candidate--;
+      }
       const matched = MIN_MATCH + matchLength(from + MIN_MATCH, candidate + MIN_MATCH, end);
       const literals = <u32>(from - anchor);
       if (literals <= SHORT_LITERALS) {
@@ -262,7 +266,6 @@ function encodeChunk(from: usize, length: u32, to: usize): u32 {
       from += matched;
       anchor = from;
       if (from + 3 > lastMatch) break;
-      store<u16>(slotOf(load<u64>(from - 1), shift), <u16>(from - 1 - base), TABLE);
       misses = 1 << SKIP_SHIFT;
     }
   }

@@ -1,4 +1,5 @@
 /** The offset and the time index of a segment, which is record batches back to back, in Kafka's own formats (drawn at `SegmentWalk`). */
+import { joined } from "#bytes/joined.ts";
 import { type Kernels, SegmentFault, type SegmentWalk } from "#kernels/kernels.ts";
 import { BATCH_HEADER_BYTES, NO_TIMESTAMP } from "./batch.ts";
 
@@ -149,14 +150,4 @@ function lastTimeEntry(walk: SegmentWalk): Uint8Array {
   view.setBigInt64(0, BigInt(walk.maxTimestamp));
   view.setInt32(8, walk.offsetOfMaxTimestamp - walk.baseOffset);
   return new Uint8Array(view.buffer);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,10 +1,11 @@
 /** Segments, retention and tiers as clients see them: what each topic config changes. */
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
+import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
 import { DeleteTopicsRequest, DeleteTopicsResponse } from "#protocol/messages/20-delete-topics.ts";
 import { buildBatch } from "#records/builder.ts";
 import { compression } from "../doubles/core-cluster.ts";
-import { fetchFrom, produce } from "./requests.ts";
+import { fetchDraft, fetchFrom, produce, V } from "./requests.ts";
 import {
   EARLIEST,
   EARLIEST_LOCAL,
@@ -70,6 +71,28 @@ describe("a tiered topic", () => {
     expect(await world.lists(startMs, startMs + 3, startMs + 8, startMs + 9)).toEqual([0, 3, 8, -1]);
     expect(await world.consume(0)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(await world.consume(5)).toEqual([5, 6, 7, 8]);
+  });
+
+  it("has its turn with others in one Fetch, however little each may bring", async () => {
+    const world = await StorageWorld.open(TIERED);
+    const names = ["t", "u", "v"];
+    for (const name of names.slice(1)) {
+      expect(await world.create(name, { "segment.bytes": "1048576", ...TIERED })).toBe(ErrorCode.NONE);
+    }
+    const batch = buildBatch(compression, [{ timestampMs: world.cluster.time.nowMs(), key: null, value: VALUE }]);
+    for (const name of names) for (let i = 0; i < 6; i++) await produce(world.client, name, batch);
+    await world.pass(HOUR_MS);
+    const topics = names.map((name) => fetchDraft(name, 0, { maxBytes: 1 }).topics[0]);
+    const brought = new Set<string>();
+    for (let i = 0; i < 3; i++) {
+      const draft = { ...fetchDraft("t", 0), topics };
+      const { responses } = await world.client.call(FetchRequest, FetchResponse, V.fetch, draft);
+      for (const { topic, partitions } of responses) {
+        expect(partitions[0].errorCode).toBe(ErrorCode.NONE);
+        if ((partitions[0].records?.length ?? 0) > 0) brought.add(topic);
+      }
+    }
+    expect([...brought].sort()).toEqual(names);
   });
 
   it("goes with its objects", async () => {

@@ -1,3 +1,4 @@
+import { joined } from "#bytes/joined.ts";
 import { autoCreatedTopic } from "#cluster/internal-topics.ts";
 import type { AppendOptions } from "#log/append.ts";
 import { objectionTo } from "#log/coordinator-write.ts";
@@ -111,7 +112,7 @@ function coordinatorLog(broker: Broker, topicName: string): CoordinatorLog {
         });
         if (read.kind === "refused") return ErrorCode.KAFKA_STORAGE_ERROR;
         if (read.nextOffset === offset) return ErrorCode.KAFKA_STORAGE_ERROR;
-        visitRecords(broker, read.chunks, visitor);
+        visitRecords(broker, joined(read.chunks), visitor);
         // The read isn't released: what the visitor keeps of its records may be views on them.
         turnBytes += read.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
         offset = read.nextOffset;
@@ -136,19 +137,18 @@ function coordinatorLog(broker: Broker, topicName: string): CoordinatorLog {
   };
 }
 
-function visitRecords(broker: Broker, chunks: readonly Uint8Array[], visitor: CoordinatorLogVisitor): void {
-  for (const chunk of chunks) {
-    for (const { header, at, control } of readBatches(chunk)) {
-      const { producerId, producerEpoch } = header;
-      if (control) {
-        const marker = readMarker(chunk, at);
-        if (marker !== null) visitor.marker({ ...marker, producerId, producerEpoch });
-        continue;
-      }
-      const producer = isTransactional(header.attributes) ? { producerId, producerEpoch } : null;
-      for (const { key, value } of readRecords(broker.compression, chunk, at)) {
-        if (key !== null) visitor.record({ key, value }, producer);
-      }
+/** Of whole batches: one that is larger than a row is read in several chunks. */
+function visitRecords(broker: Broker, batches: Uint8Array, visitor: CoordinatorLogVisitor): void {
+  for (const { header, at, control } of readBatches(batches)) {
+    const { producerId, producerEpoch } = header;
+    if (control) {
+      const marker = readMarker(batches, at);
+      if (marker !== null) visitor.marker({ ...marker, producerId, producerEpoch });
+      continue;
+    }
+    const producer = isTransactional(header.attributes) ? { producerId, producerEpoch } : null;
+    for (const { key, value } of readRecords(broker.compression, batches, at)) {
+      if (key !== null) visitor.record({ key, value }, producer);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { joined } from "#bytes/joined.ts";
 import { resolveBrokerConfig, resolveTopicConfig } from "#cluster/resolve-config.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import type { TopicImage } from "#ports/controller.ts";
@@ -118,12 +119,11 @@ export class ShareDeadLetters {
     const records = new Map<number, Record>();
     const read = log.read(first, { maxBytes: MAX_READ_BYTES, upperBound: log.highWatermark, minOneMessage: true });
     if (read.kind === "refused") return { records, end: last + 1 };
-    for (const chunk of read.chunks) {
-      for (const { at, control } of readBatches(chunk)) {
-        if (control) continue;
-        for (const record of readRecords(this.broker.compression, chunk, at)) {
-          if (record.offset >= first && record.offset <= last) records.set(record.offset, record);
-        }
+    const batches = joined(read.chunks);
+    for (const { at, control } of readBatches(batches)) {
+      if (control) continue;
+      for (const record of readRecords(this.broker.compression, batches, at)) {
+        if (record.offset >= first && record.offset <= last) records.set(record.offset, record);
       }
     }
     return { records, end: read.nextOffset > first ? Math.min(read.nextOffset, last + 1) : last + 1 };

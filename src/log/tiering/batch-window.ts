@@ -1,3 +1,4 @@
+import { joined } from "#bytes/joined.ts";
 import type { SegmentObject } from "#ports/log-store.ts";
 import { BATCH_HEADER_BYTES, type BatchHeader, readBatchHeader } from "#records/batch.ts";
 import { PIECE_BYTES, READ_AHEAD_PIECES } from "./limits.ts";
@@ -61,7 +62,7 @@ export class BatchWindow {
     if (piece === undefined) return null;
     if (at + BATCH_HEADER_BYTES <= piece.length) return readBatchHeader(piece, at);
     const parts = this.loadedRange(position, position + BATCH_HEADER_BYTES);
-    return parts === null ? null : readBatchHeader(join(parts), 0);
+    return parts === null ? null : readBatchHeader(joined(parts), 0);
   }
 
   /** Views on the bytes of [from, end), or null when they aren't all loaded. */
@@ -80,8 +81,7 @@ export class BatchWindow {
   async batch(position: number, sizeInBytes: number): Promise<Uint8Array | null> {
     if (!(await this.ensure(position, position + sizeInBytes))) return null;
     const parts = this.loadedRange(position, position + sizeInBytes);
-    if (parts === null) return null;
-    return parts.length === 1 ? parts[0] : join(parts);
+    return parts === null ? null : joined(parts);
   }
 }
 
@@ -89,14 +89,4 @@ function numbersOf(from: number, end: number): number[] {
   const first = Math.floor(from / PIECE_BYTES);
   const count = Math.max(0, Math.ceil(end / PIECE_BYTES) - first);
   return Array.from({ length: count }, (_, i) => first + i);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }

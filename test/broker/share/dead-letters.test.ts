@@ -12,14 +12,14 @@ import { configure, initialize, ShareMember } from "./client.ts";
 const { RELEASE, REJECT } = AcknowledgeType;
 const compression = { kernels: referenceKernels, codecs: zlibCodecs };
 
-async function open(configs: Record<string, string>) {
-  const cluster = await CoreCluster.open();
+async function open(configs: Record<string, string>, values = ["a", "b", "c"]) {
+  const cluster = await CoreCluster.open([1], { configs: { "message.max.bytes": "4000000" } });
   const client = cluster.connect();
   const topicId = await createTopic(client, "t");
   const named = { "errors.deadletterqueue.topic.name": "dlq.g" };
   await configure(client, { "share.auto.offset.reset": "earliest", ...named, ...configs });
   await initialize(client, topicId);
-  await produce(client, "t", batchOf(["a", "b", "c"]));
+  await produce(client, "t", batchOf(values));
   const member = new ShareMember(cluster.connect(), topicId, "m");
   await member.fetch();
   return { client, member };
@@ -68,6 +68,14 @@ describe("dead letters of a share group", () => {
       "c 2 2 Offset delivery count exceeded the threshold.",
     ]);
     expect((await member.fetch()).acquired).toBe("");
+  });
+
+  it("are copied from a batch that is larger than a row", async () => {
+    const copies = { "errors.deadletterqueue.copy.record.enable": "true" };
+    const { client, member } = await open(copies, ["a", "b".repeat(1_500_000), "c"]);
+    await createQueue(client, true);
+    for (const offset of [0, 2]) await member.acknowledge([{ first: offset, last: offset, types: [REJECT] }]);
+    expect(await queued(client)).toEqual(["a 0 1 Offset rejected by client.", "c 2 1 Offset rejected by client."]);
   });
 
   it("are headers alone unless the group wants copies", async () => {

@@ -15,6 +15,8 @@ const FAILED: Unavailable = { kind: "unavailable", reason: "the object store fai
 const FAILED_SHARE = 0.02;
 /** What is sent arrives within this time, or not at all. */
 const MAX_SLOW_MS = 8_000;
+/** How soon what is slow notices that the store is healed. */
+const SLOW_STEP_MS = 100;
 /** Of what is called failed so much was carried out all the same, wholly or in part. */
 const CARRIED_OUT_SHARE = 0.5;
 
@@ -32,6 +34,7 @@ export class SimObjectStore {
   #downUntilMs = 0;
   #slowUntilMs = 0;
   #slowByMs = 0;
+  #isHealed = false;
   #callers = 0;
 
   constructor(scheduler: Scheduler, seed: number) {
@@ -51,6 +54,7 @@ export class SimObjectStore {
   heal(): void {
     this.#downUntilMs = 0;
     this.#slowUntilMs = 0;
+    this.#isHealed = true;
   }
 
   /** What lies in it. */
@@ -100,8 +104,9 @@ export class SimObjectStore {
   #call<T>(caller: Caller, random: Prng, { what, carryOut, onStep }: ObjectCall<T>): Promise<T | Unavailable> {
     const { nowMs } = this.#scheduler;
     const slowMs = nowMs < this.#slowUntilMs ? Math.min(random.exponential(this.#slowByMs), MAX_SLOW_MS) : 0;
+    const ownMs = 5 + random.exponential(15);
     return new Promise((resolve) => {
-      this.#scheduler.at(5 + random.exponential(15) + slowMs, `objects ${caller.brokerId} ${what}`, () => {
+      this.#afterSlowness(slowMs, ownMs, `objects ${caller.brokerId} ${what}`, () => {
         const isDown = this.#scheduler.nowMs < this.#downUntilMs;
         const fails = isDown || random.chance(FAILED_SHARE);
         const outcome = !fails || random.chance(CARRIED_OUT_SHARE) ? carryOut(!fails || random.chance(0.5)) : FAILED;
@@ -111,5 +116,11 @@ export class SimObjectStore {
         });
       });
     });
+  }
+
+  /** What is slow when the store is healed becomes as fast as what comes afterwards. */
+  #afterSlowness(leftMs: number, ownMs: number, what: string, then: () => void): void {
+    if (leftMs <= SLOW_STEP_MS || this.#isHealed) this.#scheduler.at((this.#isHealed ? 0 : leftMs) + ownMs, what, then);
+    else this.#scheduler.at(SLOW_STEP_MS, "", () => this.#afterSlowness(leftMs - SLOW_STEP_MS, ownMs, what, then));
   }
 }

@@ -10,7 +10,7 @@ import {
   ConsumerGroupHeartbeatResponse,
 } from "#protocol/messages/68-consumer-group-heartbeat.ts";
 import { WireClient } from "#test/oracle/wire-client.ts";
-import type { Sample } from "./measure.ts";
+import { type Sample, spread } from "./measure.ts";
 import type { Target } from "./targets.ts";
 
 const GROUPS = 1_000;
@@ -93,12 +93,21 @@ async function createTopic(client: WireClient): Promise<void> {
   await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 3, { key: TOPIC, keyType: 0 });
 }
 
-function round(lanes: readonly Lane[]): Promise<unknown> {
+/** Answers how long each lane waited for an answer, on average, in milliseconds. */
+function round(lanes: readonly Lane[]): Promise<number[]> {
   return Promise.all(
     lanes.map(async ({ client, members }) => {
+      const beganAt = performance.now();
       for (const member of members) await member.beat(client);
+      return (performance.now() - beganAt) / members.length;
     }),
   );
+}
+
+/** What this process, which has all the members, has computed. */
+function ownCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** Everybody beats once in each interval until all have their share. Answers how long that took. */
@@ -121,21 +130,27 @@ export async function runGroupCase(target: Target): Promise<Sample[]> {
   const before = { bytes: target.residentBytes?.() ?? Number.NaN, cpu: target.cpuSeconds?.() ?? Number.NaN };
   const settledMs = await settle(lanes);
   const settled = target.cpuSeconds?.() ?? Number.NaN;
+  const ownSettled = ownCpuSeconds();
   const startedAt = performance.now();
+  const answersMs: number[] = [];
   for (let at = 0; at < ROUNDS; at++) {
-    await round(lanes);
+    answersMs.push(...(await round(lanes)));
     const leftMs = startedAt + (at + 1) * HEARTBEAT_INTERVAL_MS - performance.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(leftMs, 0)));
   }
   const seconds = (performance.now() - startedAt) / 1000;
   const after = { bytes: target.residentBytes?.() ?? Number.NaN, cpu: target.cpuSeconds?.() ?? Number.NaN };
+  const own = ownCpuSeconds() - ownSettled;
   for (const { client } of lanes) client.close();
   const members = GROUPS * MEMBERS_A_GROUP;
   return [
     { name: `${members} members in ${GROUPS} groups: until all have their share`, unit: "s", value: settledMs / 1000 },
     { name: "CPU until then", unit: "s", value: settled - before.cpu },
     { name: "heartbeats a second", unit: "1/s", value: (members * ROUNDS) / seconds },
+    { name: "an answer takes, all lanes at once", unit: "ms", value: spread(answersMs).median },
     { name: "CPU while they beat", unit: "% of a core", value: (100 * (after.cpu - settled)) / seconds },
+    { name: "CPU a heartbeat", unit: "µs", value: (1e6 * (after.cpu - settled)) / (members * ROUNDS) },
+    { name: "CPU of the members' own process a heartbeat", unit: "µs", value: (1e6 * own) / (members * ROUNDS) },
     { name: "memory of the process tree before", unit: "MB", value: before.bytes / 1e6 },
     { name: "memory of the process tree with them", unit: "MB", value: after.bytes / 1e6 },
   ];

@@ -8,7 +8,8 @@ import { installApacheKafka, missingForApacheKafka } from "./peer/apache-kafka.t
 
 const SOURCE = path.join(import.meta.dirname, "compare/LoadDriver.java");
 const CLASSES = path.join(import.meta.dirname, "../build/bench/java");
-const RUN_TIMEOUT_MS = 120_000;
+/** A topic of 5 GB is read in one run. */
+const RUN_TIMEOUT_MS = 600_000;
 
 const SETTINGS: Record<Batching, readonly string[]> = {
   default: [],

@@ -7,7 +7,8 @@ import type { Batching, LoadClient, LoadJob } from "./load-client.ts";
 
 const SOURCE = path.join(import.meta.dirname, "compare/driver.c");
 const DRIVER = path.join(import.meta.dirname, "../build/bench/rdkafka-driver");
-const RUN_TIMEOUT_MS = 120_000;
+/** A topic of 5 GB is read in one run. */
+const RUN_TIMEOUT_MS = 600_000;
 
 const SETTINGS: Record<Batching, readonly string[]> = {
   default: [],

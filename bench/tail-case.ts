@@ -1,7 +1,8 @@
 /**
  * What idle topics cost the busy ones: a broker with ten topics and one with the same ten and 990 others that nobody uses, side by side. Each
  * request goes to the one and to the other at once after it, in changing order, so that a busy moment of the machine hits both; the ratio is
- * taken within each round.
+ * taken within each round. Two processes that do the same differ for as long as they live, by how their code was compiled and where their
+ * memory lies: each round has fresh ones, and a third broker, with ten topics again, says how far apart like and like come to lie.
  */
 
 import { referenceKernels } from "#kernels/reference.ts";
@@ -15,12 +16,12 @@ import { type Measured, spread } from "./measure.ts";
 import type { Target } from "./targets.ts";
 
 const BUSY = 10;
-const IDLE = 990;
+const SIDES = [{ idleTopics: 0 }, { idleTopics: 0 }, { idleTopics: 990 }] as const;
 const TOPICS_A_REQUEST = 110;
 const VALUE_BYTES = 1024;
 /** Of each kind, to each broker, in a round. */
-const REQUESTS = 400;
-const WARM_UP = 200;
+const REQUESTS = 1_000;
+const WARM_UP = 500;
 const LONG_POLL_MS = 5_000;
 const V = { create: 5, produce: 8, fetch: 11 };
 
@@ -37,22 +38,20 @@ const records = buildBatch({ kernels: referenceKernels, codecs: zlibCodecs }, [
 
 /** One broker with its topics, on two connections: a fetch that waits holds its own up. */
 class Side {
-  readonly name: string;
   private readonly writer: WireClient;
   private readonly reader: WireClient;
   /** By topic: where its next record goes. */
   private readonly ends = new Map<string, number>();
   readonly busy: readonly string[] = Array.from({ length: BUSY }, (_, i) => `busy-${i}`);
 
-  private constructor(name: string, writer: WireClient, reader: WireClient) {
-    this.name = name;
+  private constructor(writer: WireClient, reader: WireClient) {
     this.writer = writer;
     this.reader = reader;
   }
 
   /** Every topic holds a record, so that all of them are open in the broker, too. */
-  static async open(name: string, target: Target, idleTopics: number): Promise<Side> {
-    const side = new Side(name, await WireClient.connect(target.kafka), await WireClient.connect(target.kafka));
+  static async open(target: Target, idleTopics: number): Promise<Side> {
+    const side = new Side(await WireClient.connect(target.kafka), await WireClient.connect(target.kafka));
     const names = [...Array.from({ length: idleTopics }, (_, i) => `idle-${i}`), ...side.busy];
     for (let at = 0; at < names.length; at += TOPICS_A_REQUEST) {
       await side.create(names.slice(at, at + TOPICS_A_REQUEST));
@@ -131,7 +130,8 @@ type Latencies = Map<Side, number[][]>;
 async function runRound(sides: readonly Side[], requests: number): Promise<Latencies> {
   const latencies: Latencies = new Map(sides.map((side) => [side, KINDS.map(() => [])]));
   for (let i = 0; i < requests; i++) {
-    for (const side of i % 2 === 0 ? sides : sides.toReversed()) {
+    const first = i % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
       const topic = side.busy[i % BUSY] as string;
       const [produced, fetched, delivered] = latencies.get(side) as number[][];
       produced?.push(await timed(() => side.produce(topic)));
@@ -148,22 +148,41 @@ function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
 }
 
-export async function runTailCase(few: Target, many: Target, rounds: number): Promise<Measured[]> {
-  const sides = [await Side.open("10 topics", few, 0), await Side.open("1,000 topics, 990 idle", many, IDLE)];
-  await runRound(sides, WARM_UP);
-  const ran: Latencies[] = [];
-  for (let round = 0; round < rounds; round++) ran.push(await runRound(sides, REQUESTS));
-  for (const side of sides) side.close();
-  return KINDS.flatMap((kind, at) =>
-    PERCENTILES.flatMap((percent) => {
-      const of = (side: Side) => ran.map((latencies) => percentile(latencies.get(side)?.[at] ?? [], percent));
-      const [fewMs, manyMs] = sides.map(of) as [number[], number[]];
-      const ratios = manyMs.map((ms, i) => ms / (fewMs[i] as number));
+/** Fresh brokers, and what each of them took: by kind and percentile. */
+async function measureOnce(start: () => Promise<Target>, round: number): Promise<number[][][]> {
+  const targets: Target[] = [];
+  try {
+    for (const _ of SIDES) targets.push(await start());
+    const sides: Side[] = [];
+    // Who was started first is first served; it takes turns.
+    for (let i = 0; i < SIDES.length; i++) {
+      const at = (i + round) % SIDES.length;
+      sides[at] = await Side.open(targets[i] as Target, SIDES[at]?.idleTopics ?? 0);
+    }
+    await runRound(sides, WARM_UP);
+    const latencies = await runRound(sides, REQUESTS);
+    for (const side of sides) side.close();
+    return sides.map((side) =>
+      KINDS.map((_, at) => PERCENTILES.map((percent) => percentile(latencies.get(side)?.[at] ?? [], percent))),
+    );
+  } finally {
+    for (const target of targets) await target.stop();
+  }
+}
+
+export async function runTailCase(start: () => Promise<Target>, rounds: number): Promise<Measured[]> {
+  const ran: number[][][][] = [];
+  for (let round = 0; round < rounds; round++) ran.push(await measureOnce(start, round));
+  return KINDS.flatMap((kind, k) =>
+    PERCENTILES.flatMap((percent, p) => {
       const name = `${kind}, p${percent}`;
+      const [fewMs, againMs, manyMs] = SIDES.map((_, at) => ran.map((sides) => sides[at]?.[k]?.[p] ?? Number.NaN));
+      const ratio = (ms: readonly number[] = []) => spread(ms.map((one, i) => one / (fewMs?.[i] ?? Number.NaN)));
       return [
-        { name, target: "10 topics", unit: "ms", ...spread(fewMs) },
-        { name, target: "1,000 topics, 990 idle", unit: "ms", ...spread(manyMs) },
-        { name, target: "ratio", unit: "ms", ...spread(ratios) },
+        { name, target: "10 topics", unit: "ms", ...spread(fewMs ?? []) },
+        { name, target: "1,000 topics, 990 idle", unit: "ms", ...spread(manyMs ?? []) },
+        { name, target: "ratio", unit: "ms", ...ratio(manyMs) },
+        { name, target: "ratio of another broker with 10 topics", unit: "ms", ...ratio(againMs) },
       ];
     }),
   );

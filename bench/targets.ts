@@ -32,12 +32,14 @@ function dataDirectory(name: string): string {
   return directory;
 }
 
-export function kedge(): Restartable {
+/** `configs`: the broker's own, `name=value` with semicolons between them. */
+export function kedge(configs?: string): Restartable {
   const dataDir = dataDirectory("kedge");
+  const env = configs === undefined ? {} : { KEDGE_CONFIGS: configs };
   return {
     name: "Kedge",
     async start() {
-      const running = await startKedge({ dataDir });
+      const running = await startKedge({ dataDir, env });
       return {
         name: "Kedge",
         kafka: running.kafka,

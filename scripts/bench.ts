@@ -3,8 +3,9 @@
  * measures one group; `--peer` puts Apache Kafka 4.4 beside it (as it comes, and with an fsync before each acknowledgement);
  * `--peer HOST:PORT` or `--bootstrap HOST:PORT` (repeatable) any other broker; `--no-kedge` leaves Kedge out. `--json` prints one object a
  * figure, `--markdown` the table alone; `groups` has ten thousand members send heartbeats, `rebalance` times members that come and go,
- * `tail` puts a broker with a thousand topics of which ten are used beside one with these ten, `big --gigabytes 5` loads, restarts and
- * reads a large topic; `--rounds N` and `--client java|librdkafka|platformatic` say how.
+ * `tail` puts a broker with a thousand topics of which ten are used beside one with these ten, `tiered` is the case of `fetch` whose data lies
+ * in the object store, `big --gigabytes 5` loads, restarts and reads a large topic, with `--tiered` from there; `--rounds N` and
+ * `--client java|librdkafka|platformatic` say how.
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -20,10 +21,11 @@ import { inRounds, type Measured } from "#bench/measure.ts";
 import { platformaticClient } from "#bench/platformatic.ts";
 import { rdkafkaClient } from "#bench/rdkafka.ts";
 import { runRebalanceCase } from "#bench/rebalance-case.ts";
-import { circumstances, footer, toJson, toTable } from "#bench/report.ts";
+import { circumstances, footer, toJson, toRatioTable, toTable } from "#bench/report.ts";
 import { firstStart, runStartCase } from "#bench/start-case.ts";
 import { runTailCase } from "#bench/tail-case.ts";
 import { apacheKafka, byAddress, kedge, type Restartable, type Target } from "#bench/targets.ts";
+import { runTieredCase, TIERED_BROKER } from "#bench/tiered-case.ts";
 
 const GROUPS = ["produce", "fetch", "latency", "start", "kernels"];
 /** Only when asked for by name: it takes minutes and as much disk as it says. */
@@ -33,7 +35,9 @@ const MEMBERS = "groups";
 const REBALANCE = "rebalance";
 /** A thousand topics of which ten are used. */
 const TAIL = "tail";
-const BY_NAME = [BIG, MEMBERS, REBALANCE, TAIL];
+/** Of `fetch` the case alone that reads what has left the broker's store. */
+const TIERED = "tiered";
+const BY_NAME = [BIG, MEMBERS, REBALANCE, TAIL, TIERED];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,9 +47,10 @@ const { values, positionals } = parseArgs({
     peer: { type: "boolean", default: false },
     "no-kedge": { type: "boolean", default: false },
     bootstrap: { type: "string", multiple: true, default: [] },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string" },
     client: { type: "string" },
     gigabytes: { type: "string", default: "5" },
+    tiered: { type: "boolean", default: false },
   },
 });
 /** `--peer HOST:PORT` measures that broker instead of starting one. */
@@ -55,7 +60,9 @@ const unknown = names.filter((group) => ![...GROUPS, ...BY_NAME].includes(group)
 if (unknown.length > 0)
   throw new Error(`no such group: ${unknown.join(", ")}; there are ${[...GROUPS, ...BY_NAME].join(", ")}`);
 const groups = names.length > 0 ? names : GROUPS;
-const rounds = Number(values.rounds);
+const rounds = Number(values.rounds ?? 5);
+/** Each has many groups and lasts for as long as a session. */
+const rebalanceRounds = Number(values.rounds ?? 2);
 const say = values.json || values.markdown ? (_text: string) => {} : (text: string) => console.error(text);
 
 /** Kafka's own client where there is one, as its users have it. */
@@ -74,9 +81,9 @@ function chooseClient(): LoadClient {
   return platformaticClient();
 }
 
-function restartables(): Restartable[] {
-  const kafkas = values.peer && addresses.length === 0 ? [apacheKafka(false), apacheKafka(true)] : [];
-  const found = [...(values["no-kedge"] ? [] : [kedge()]), ...kafkas];
+function restartables(flushes: readonly boolean[], configs?: string): Restartable[] {
+  const kafkas = values.peer && addresses.length === 0 ? flushes.map(apacheKafka) : [];
+  const found = [...(values["no-kedge"] ? [] : [kedge(configs)]), ...kafkas];
   for (const missing of found.filter((one) => typeof one === "string")) say(missing);
   return found.filter((one) => typeof one !== "string");
 }
@@ -108,7 +115,7 @@ async function main(): Promise<void> {
   mkdirSync(path.join(import.meta.dirname, "../build/bench"), { recursive: true });
   const client = chooseClient();
   const about = circumstances(client.name, rounds);
-  const own = restartables();
+  const own = restartables([false, true]);
   const measured: Measured[] = [];
   if (groups.some((group) => ["produce", "fetch", "latency"].includes(group))) {
     const targets: Target[] = [];
@@ -116,6 +123,16 @@ async function main(): Promise<void> {
       for (const target of own) targets.push(await target.start());
       targets.push(...[...addresses, ...values.bootstrap].map(byAddress));
       measured.push(...(await measureLoad(targets, client)));
+    } finally {
+      for (const target of targets) await target.stop();
+    }
+  }
+  if (groups.includes("fetch") || groups.includes(TIERED)) {
+    const targets: Target[] = [];
+    try {
+      for (const target of restartables([false], TIERED_BROKER)) targets.push(await target.start());
+      targets.push(...[...addresses, ...values.bootstrap].map(byAddress));
+      measured.push(...(await runTieredCase(targets, client, { rounds, say })));
     } finally {
       for (const target of targets) await target.stop();
     }
@@ -128,29 +145,33 @@ async function main(): Promise<void> {
       measured.push(...(await inRounds(1, subjects, runGroupCase).finally(() => running.stop())));
     }
   }
+  const verdicts: string[] = [];
   if (groups.includes(REBALANCE)) {
     const targets: Target[] = [];
     try {
       for (const target of own) targets.push(await target.start());
-      const subjects = targets.map((subject) => ({ name: subject.name, subject }));
-      for (const protocol of ["classic", "consumer"] as const)
-        measured.push(...(await inRounds(rounds, subjects, (target) => runRebalanceCase(target, protocol))));
+      const found = await runRebalanceCase(targets, rebalanceRounds);
+      measured.push(...found.measured);
+      verdicts.push(...found.verdicts);
     } finally {
       for (const target of targets) await target.stop();
     }
   }
-  if (groups.includes(TAIL)) {
-    const few = await kedge().start();
-    const many = await kedge().start();
-    const stop = () => Promise.all([few.stop(), many.stop()]);
-    measured.push(...(await runTailCase(few, many, rounds).finally(stop)));
-  }
+  if (groups.includes(TAIL)) measured.push(...(await runTailCase(() => kedge().start(), rounds)));
   if (groups.includes(BIG)) {
-    const subjects = own.map((subject) => ({ name: subject.name, subject }));
-    measured.push(...(await inRounds(1, subjects, (one) => runBigCase(one, client, Number(values.gigabytes)))));
+    const big = { gigabytes: Number(values.gigabytes), isTiered: values.tiered };
+    const subjects = restartables([false], values.tiered ? TIERED_BROKER : undefined).map((subject) => ({
+      name: subject.name,
+      subject,
+    }));
+    measured.push(...(await inRounds(1, subjects, (one) => runBigCase(one, client, big))));
   }
   if (values.json) for (const one of measured) console.log(toJson(one, about));
-  else if (measured.length > 0) console.log(`${toTable(measured, about)}\n\n${footer(about)}`);
+  else if (measured.length > 0) {
+    const tables = [toTable(measured), toRatioTable(measured)].filter((table) => table !== null);
+    console.log([...tables, footer(about)].join("\n\n"));
+  }
+  if (!values.json && verdicts.length > 0) console.log(`\n${verdicts.join("\n")}`);
   if (groups.includes("kernels")) await reportKernels();
 }
 
@@ -161,7 +182,7 @@ async function reportKernels(): Promise<void> {
   const about = circumstances("none: kernels alone", run.rounds);
   const measured = await measureKernels(run);
   if (values.json) for (const one of measured) console.log(toJson(one, about));
-  else console.log(`\n${toTables(measured, run.rounds)}\n\n${toGoalTable(judge(measured))}\n\n${footer(about)}`);
+  else console.log(`\n${toTables(measured)}\n\n${toGoalTable(judge(measured))}\n\n${footer(about)}`);
 }
 
 await main();

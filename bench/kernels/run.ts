@@ -164,12 +164,11 @@ async function main(): Promise<void> {
   const measured = await measureKernels({ rounds, sampleMs: Number(values["sample-ms"]), only, say });
   const about = circumstances("none: kernels alone", rounds);
   if (values.json) for (const one of measured) console.log(toJson(one, about));
-  else console.log(`${toTables(measured, rounds)}\n\n${toGoalTable(judge(measured))}\n\n${footer(about)}`);
+  else console.log(`${toTables(measured)}\n\n${toGoalTable(judge(measured))}\n\n${footer(about)}`);
 }
 
 /** One table for each kind of bench, since hardly any peer does them all. */
-export function toTables(measured: readonly Measured[], rounds: number): string {
-  const about = circumstances("none: kernels alone", rounds);
+export function toTables(measured: readonly Measured[]): string {
   const kinds = Map.groupBy(measured, ({ name }) =>
     name
       .split(" ")
@@ -177,7 +176,7 @@ export function toTables(measured: readonly Measured[], rounds: number): string 
       .join(" ")
       .replace(/ \d+.*/, ""),
   );
-  return [...kinds.values()].map((some) => toTable(some, about)).join("\n\n");
+  return [...kinds.values()].map((some) => toTable(some)).join("\n\n");
 }
 
 if (import.meta.main) {

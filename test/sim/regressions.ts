@@ -10,6 +10,10 @@ export interface Regression {
   readonly workload: Workload;
 }
 
+function stored(seed: number): Workload {
+  return JSON.parse(readFileSync(path.join(import.meta.dirname, `regression-${seed}.json`), "utf8")) as Workload;
+}
+
 /** Every bug that the simulation has found. */
 export const regressions: readonly Regression[] = [
   {
@@ -173,6 +177,31 @@ export const regressions: readonly Regression[] = [
   {
     seed: 17,
     what: "a copy to the object store that ended after a failed commit threw into nowhere",
-    workload: JSON.parse(readFileSync(path.join(import.meta.dirname, "regression-17.json"), "utf8")) as Workload,
+    workload: stored(17),
+  },
+  {
+    seed: 60,
+    what: "a log start was told that wasn't committed, and a crash took it back",
+    workload: stored(60),
+  },
+  {
+    seed: 168,
+    what: "a latest tiered offset was told that wasn't committed, and a crash took it back",
+    workload: stored(168),
+  },
+  {
+    seed: 938,
+    what: "offsets that a transaction committed while its coordinator's log was rewritten were taken back by the next load",
+    workload: stored(938),
+  },
+  {
+    seed: 2318,
+    what: "a coordinator could never load a batch that was larger than a row",
+    workload: stored(2318),
+  },
+  {
+    seed: 2739,
+    what: "of several tiered partitions in one Fetch one was answered with an error instead of having its turn later",
+    workload: stored(2739),
   },
 ];

@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.endOffset = lastOffset + 1;\n",
     to: "    this.endOffset = lastOffset + 1;\n    this.watermark = this.endOffset;\n",
     seeds: 20,
-    foundBy: 2,
+    foundBy: 6,
   },
   {
     name: "row buffers are freed under an answer",
@@ -72,7 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return entry === undefined ? IN_SEQUENCE : checkSequence(entry, batch);",
     to: "return IN_SEQUENCE;",
     seeds: 150,
-    foundBy: 46,
+    foundBy: 5,
   },
   {
     name: "repeated batches are not recognised",
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'if (duplicate !== undefined) return { kind: "duplicate", batch: duplicate };',
     to: "if (duplicate === undefined) return checkSequence(entry, batch);",
     seeds: 10,
-    foundBy: 1,
+    foundBy: 3,
   },
   {
     name: "the deduplication window is one too short",
@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "export const DEDUPLICATION_WINDOW = 5;",
     to: "export const DEDUPLICATION_WINDOW = 4;",
     seeds: 60,
-    foundBy: 7,
+    foundBy: 16,
   },
   {
     name: "a duplicate is answered with its last offset",
@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return this.appended(lastOffset - lastOffsetDelta, lastOffset, timestamp, true);",
     to: "return this.appended(lastOffset, lastOffset, timestamp, true);",
     seeds: 20,
-    foundBy: 1,
+    foundBy: 3,
   },
   {
     name: "a snapshot forgets the producers",
@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "producers: [...this.producers.entries()],",
     to: "producers: [],",
     seeds: 40,
-    foundBy: 2,
+    foundBy: 5,
   },
   {
     name: "a recovery forgets the producers of replayed rows",
@@ -160,7 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "await broker.committed();",
     to: "",
     seeds: 200,
-    foundBy: 75,
+    foundBy: 20,
   },
   {
     name: "DeleteRecords is not stored",
@@ -168,7 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      this.removeRowsBefore(offset);\n      this.recordDue = true;\n",
     to: "      this.removeRowsBefore(offset);\n",
     seeds: 20,
-    foundBy: 2,
+    foundBy: 3,
   },
   {
     name: "DeleteRecords takes the row that holds its offset along",
@@ -184,7 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const errorCode = carried.committed === null ? ErrorCode.NONE : await carried.committed;",
     to: "const errorCode = ErrorCode.NONE as ErrorCode;",
     seeds: 100,
-    foundBy: 2,
+    foundBy: 20,
   },
   {
     name: "an assignment leaves before its record is committed",
@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    if (this.openAppends === 0) {\n",
     to: "    if (this.openAppends === 0 || replies.length > 0) {\n",
     seeds: 200,
-    foundBy: 30,
+    foundBy: 28,
   },
   {
     name: "an offset commit of any generation is taken",
@@ -208,7 +208,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (command.generationId !== group.generationId) return syncError(ErrorCode.ILLEGAL_GENERATION);",
     to: "",
     seeds: 200,
-    foundBy: 156,
+    foundBy: 111,
   },
   {
     name: "a new generation keeps its number",
@@ -248,7 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'await this.#store([{ kind: "producer-ids", nextProducerId }]);',
     to: "this.#state.nextProducerId = nextProducerId;",
     seeds: 60,
-    foundBy: 12,
+    foundBy: 6,
   },
   {
     name: "a block of producer ids is used twice",
@@ -256,7 +256,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "    this.#endId = firstProducerId + count;\n",
     to: "    this.#endId = firstProducerId + count + 1;\n",
     seeds: 60,
-    foundBy: 7,
+    foundBy: 4,
   },
   {
     name: "whoever is asked leads",

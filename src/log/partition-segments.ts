@@ -200,7 +200,7 @@ export class PartitionSegments {
     );
     const last = whole.at(-1);
     if (last === undefined) return null;
-    return joinRows(whole, from, Math.min(last.sequence + 1, segment.endSequence));
+    return joinRows(whole, Math.min(last.sequence + 1, segment.endSequence));
   }
 
   /**

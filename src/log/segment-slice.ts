@@ -40,19 +40,23 @@ function missingBytes(rows: readonly LogRow[]): number {
   return index.position(last) + index.sizeInBytes(last) - stored;
 }
 
-export function joinRows(rows: readonly LogRow[], fromSequence: number, endSequence: number): SegmentSlice {
-  if (rows.length === 1) return sliceOf(rows, fromSequence, endSequence, rows[0].bytes);
+export function joinRows(rows: readonly LogRow[], endSequence: number): SegmentSlice {
+  if (rows.length === 1) return sliceOf(rows, endSequence, rows[0].bytes);
   const bytes = new Uint8Array(rows.reduce((sum, row) => sum + row.bytes.length, 0));
   let at = 0;
   for (const row of rows) {
     bytes.set(row.bytes, at);
     at += row.bytes.length;
   }
-  return sliceOf(rows, fromSequence, endSequence, bytes);
+  return sliceOf(rows, endSequence, bytes);
 }
 
-function sliceOf(rows: readonly LogRow[], fromSequence: number, endSequence: number, bytes: Uint8Array): SegmentSlice {
-  return { fromSequence, endSequence, bytes, runningMaxTimestamp: rows[0].runningMaxTimestamp };
+/**
+ * It begins with its first row, whatever gap is before that: whoever has read the row before the gap goes on there, so nothing may be put into
+ * the gap.
+ */
+function sliceOf([first]: readonly LogRow[], endSequence: number, bytes: Uint8Array): SegmentSlice {
+  return { fromSequence: first.sequence, endSequence, bytes, runningMaxTimestamp: first.runningMaxTimestamp };
 }
 
 /** The rows for these batches in the place of the slice's; null when they need more rows than the slice had sequences. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AppendConfig } from "#log/append.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
+import { readBatchHeader } from "#records/batch.ts";
 import { MemoryLogStore } from "../doubles/memory-log-store.ts";
 import { appendOne, batchOf, config, NOW_MS, openLogs, readAll, TINY_CACHE, TOPIC } from "./setup.ts";
 
@@ -124,6 +125,32 @@ describe("a slice of a sealed segment", () => {
     expect(restarted.segments.sizeInBytes).toBe(log.segments.sizeInBytes);
     for (let offset = 0; offset < 31; offset++)
       expect(restarted.offsetForTimestamp(NOW_MS)?.offset).toBe(after[0].offset);
+  });
+
+  it("shows what comes behind a gap to those who have read what is before it", async () => {
+    const { log, logs } = open();
+    for (let i = 0; i < 8; i++) {
+      appendOne(log, { values: [`${i}`] });
+      await logs.committed();
+    }
+    log.roll(NOW_MS);
+    await logs.committed();
+    const [segment] = log.segments.sealed;
+    expect(segment.claim()).toBe(true);
+    const rewrite = async (fromSequence: number, keeps: (offset: number) => boolean) => {
+      const slice = log.segments.readSlice(segment, fromSequence, 1);
+      if (slice === null) throw new Error("nothing there");
+      const kept = batchesIn(slice.bytes).filter((batch) => keeps(readBatchHeader(batch, 0).baseOffset));
+      expect(log.segments.rewriteSlice(segment, slice, kept)).toBe(true);
+      await logs.committed();
+      return slice;
+    };
+    const first = segment.fromSequence;
+    const before = await rewrite(first, () => true);
+    const gap = await rewrite(before.endSequence, () => false);
+    expect(readAll(log).map(({ offset }) => offset)).toEqual([0, 2, 3, 4, 5, 6, 7]);
+    await rewrite(gap.fromSequence, () => true);
+    expect(readAll(log).map(({ offset }) => offset)).toEqual([0, 2, 3, 4, 5, 6, 7]);
   });
 
   it("isn't rewritten when the segment is gone", async () => {

@@ -72,6 +72,11 @@ export class Compaction {
     return transaction === undefined ? "committed" : (this.#known.ends.get(transaction)?.outcome ?? "aborted");
   }
 
+  /** Whether the time of a tombstone may be over. */
+  #isOver({ invokedMs }: ProduceEvent, atMs: number): boolean {
+    return atMs >= invokedMs + this.#deleteRetentionMs - this.#known.clockSkewMs;
+  }
+
   /** Null when a read that ended at `atMs` may have missed the record at this offset, else why it must not. */
   whyNotMissing(offset: number, id: string, atMs: number): string | null {
     const key = this.#keys.get(id);
@@ -81,7 +86,7 @@ export class Compaction {
     if (own === undefined) return null;
     if (this.#outcomeOf(own.batch) !== "committed") return null;
     const { clockSkewMs } = this.#known;
-    if (own.isTombstone && atMs >= own.batch.invokedMs + this.#deleteRetentionMs - clockSkewMs) return null;
+    if (own.isTombstone && this.#isOver(own.batch, atMs)) return null;
     const isYoung = (own.batch.timestampMs ?? 0) + this.#minLagMs > atMs + clockSkewMs;
     if (isYoung) return `it is younger than ${this.#minLagMs} ms`;
     const replaces = (later: Entry) =>
@@ -115,7 +120,11 @@ export class Compaction {
       if (newest.isTombstone && !isGone) continue;
       const shown = counting.findLast(({ offset }) => offset < newest.offset && read.offsets.has(offset));
       const isHidden = entries.some(({ offset }) => offset > newest.offset && read.offsets.has(offset));
-      if (shown !== undefined && !isHidden) yield { key, shown: shown.offset, newest: newest.offset };
+      // Sent while it read, it may have taken the newest along and gone itself before the reader came there.
+      const mayHaveGone = ({ isTombstone, offset, batch }: Entry) =>
+        isTombstone && offset > newest.offset && this.#isOver(batch, read.endedMs);
+      if (shown !== undefined && !isHidden && !entries.some(mayHaveGone))
+        yield { key, shown: shown.offset, newest: newest.offset };
     }
   }
 }

@@ -182,6 +182,15 @@ describe("a compacted log", () => {
     ).toEqual(["stale-value"]);
   });
 
+  it("may lose the newest value to a tombstone that came and went while somebody read", () => {
+    const written = [COMPACT, QUIET, put(0, "a", "k"), put(1, "b", "k"), put(3, "d", "l")];
+    const early = read([[0, "a"]], 4, { invokedMs: 5_000, completedMs: 5_001, nextOffset: 1 });
+    const late = read([[3, "d"]], 4, { offset: 1, invokedMs: 20_000, completedMs: 20_001 });
+    const tombstone = deleted(2, "c", "k", { invokedMs: 5_100, completedMs: 5_105, timestampMs: 5_100 });
+    expect(rulesOf([...written, tombstone, early, late])).toEqual([]);
+    expect(rulesOf([...written, put(2, "c", "m"), early, late])).toContain("stale-value");
+  });
+
   it("lets nothing that was aborted replace what was committed", () => {
     const aborted = put(1, "b", "k", { transaction: "tx" });
     expect(rulesOf([COMPACT, put(0, "a", "k"), aborted, read([[1, "b"]], 2)])).toEqual(["vanished"]);

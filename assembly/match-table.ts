@@ -5,8 +5,8 @@ const MAX_HASH_BITS: u32 = 13;
 const MIN_HASH_BITS: u32 = 8;
 export const TABLE = memory.data(2 << 13, 16);
 
-/** The low five bytes of eight, spread over 64 bits. */
-const SPREAD: u64 = 889523592379;
+/** Spreads the low five bytes of eight over 64 bits, and shifts the others out. */
+const SPREAD: u64 = 889523592379 << 24;
 
 /** Empties a table for a block of `length` bytes. Returns the shift that `slotOf` needs. */
 export function clearTable(length: u32): u32 {
@@ -18,5 +18,5 @@ export function clearTable(length: u32): u32 {
 // @ts-ignore: a decorator of AssemblyScript's
 @inline
 export function slotOf(bytes: u64, shift: u32): usize {
-  return <usize>(((bytes << 24) * SPREAD) >> (shift + 32)) << 1;
+  return <usize>((bytes * SPREAD) >> (shift + 31)) & ~1;
 }

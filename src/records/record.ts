@@ -82,6 +82,9 @@ const MAX_FIXED_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 const MAX_HEADER_FIXED_BYTES = 5 + 5;
 /** UTF-8 has at most three bytes for a UTF-16 unit. */
 const MAX_UNIT_BYTES = 3;
+/** A length from the first to the second takes two bytes as a varint. */
+const MIN_TWO_BYTES = 0x40;
+const MAX_TWO_BYTES = 0x1fff;
 /** Up to here a loop over bytes costs less than a call of the engine's copy. */
 const SHORT_BYTES = 24;
 
@@ -105,6 +108,44 @@ export interface RecordPlace {
 
 /** Writes the record at `at`, where `recordBound` bytes are free. Returns its end. */
 export function writeRecord(target: Uint8Array, at: number, record: NewRecord, place: RecordPlace): number {
+  const { value, headers } = record;
+  const hasTwoBytes = value !== null && value.length >= MIN_TWO_BYTES && value.length <= MAX_TWO_BYTES;
+  if (hasTwoBytes && (headers === undefined || headers.length === 0)) return writeUsual(target, at, record, place);
+  return writeAny(target, at, record, place);
+}
+
+/**
+ * Writes a record without headers whose length will nearly always take two bytes. They are left free and written last: to add the length
+ * up beforehand takes as long as to write the record. When the length takes three bytes after all, what was written moves.
+ */
+function writeUsual(target: Uint8Array, at: number, record: NewRecord, place: RecordPlace): number {
+  const { key, value } = record;
+  const { offsetDelta, timestampDelta } = place;
+  const keyLength = key === null ? NULL : key.length;
+  const valueLength = value === null ? NULL : value.length;
+  const from = at + 2;
+  target[from] = 0;
+  let to = from + 1;
+  if (timestampDelta >= -0x40 && timestampDelta < 0x40) target[to++] = (timestampDelta << 1) ^ (timestampDelta >> 31);
+  else to = writeVarlong(target, to, timestampDelta);
+  to = writeVarint(target, to, offsetDelta);
+  to = writeVarint(target, to, keyLength);
+  if (key !== null) to = writeBytes(target, to, key, keyLength);
+  to = writeVarint(target, to, valueLength);
+  if (value !== null) to = writeBytes(target, to, value, valueLength);
+  target[to++] = 0;
+  const length = to - from;
+  if (length <= MAX_TWO_BYTES) {
+    target[at] = (length << 1) | 0x80;
+    target[at + 1] = length >> 6;
+    return to;
+  }
+  target.copyWithin(at + varintBytes(length), from, to);
+  return writeVarint(target, at, length) + length;
+}
+
+/** Writes a record of any kind, its length first. */
+function writeAny(target: Uint8Array, at: number, record: NewRecord, place: RecordPlace): number {
   const { key, value, headers } = record;
   const { offsetDelta, timestampDelta } = place;
   const hasHeaders = headers !== undefined && headers.length > 0;

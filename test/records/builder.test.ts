@@ -46,6 +46,25 @@ describe.each(twins)("building and reading batches ($name)", (kernels) => {
     expect(kernels.scanBatch(batch, 0, batch.length).crcMatches).toBe(true);
   });
 
+  it("gives lengths as few bytes as they take", () => {
+    for (const valueBytes of [0, 40, 63, 64, 65, 8150, 8170, 8180, 8190, 8191, 8192, 8200]) {
+      for (const keyBytes of [0, 3, 30, 130, 9000]) {
+        const key = new Uint8Array(keyBytes).fill(1);
+        const value = new Uint8Array(valueBytes).fill(2);
+        const list = [0, -65, 64, 2 ** 33].map((delta) => ({ timestampMs: NOW_MS + delta, key, value }));
+        const batch = buildBatch(compression, list);
+        const records = readRecords(compression, batch, 0);
+        expect(records.map(({ timestampMs }) => timestampMs)).toEqual(list.map(({ timestampMs }) => timestampMs));
+        for (const record of records) expect([record.key, record.value, record.headers]).toEqual([key, value, []]);
+        const varintBytes = (length: number) => (length < 0x40 ? 1 : length < 0x2000 ? 2 : 3);
+        const bodies = [1, 2, 2, 5].map(
+          (deltaBytes) => 3 + deltaBytes + varintBytes(keyBytes) + keyBytes + varintBytes(valueBytes) + valueBytes,
+        );
+        expect(batch.length).toBe(61 + bodies.reduce((sum, body) => sum + varintBytes(body) + body, 0));
+      }
+    }
+  });
+
   it("makes the bytes that Kafka makes of the same records", () => {
     const batch = vector("java-transactional");
     const header = readBatchHeader(batch, 0);

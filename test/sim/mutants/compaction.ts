@@ -35,7 +35,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "!hasDeleteHorizon(header.attributes) || rules.nowMs < header.baseTimestamp;",
     to: "false;",
     seeds: 100,
-    foundBy: 25,
+    foundBy: 58,
   },
   {
     name: "a delete horizon is set as long ago as it should lie ahead",
@@ -43,7 +43,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "Math.min(rules.nowMs + rules.deleteRetentionMs, MAX_TIMESTAMP_MS)",
     to: "Math.min(rules.nowMs - rules.deleteRetentionMs, MAX_TIMESTAMP_MS)",
     seeds: 100,
-    foundBy: 25,
+    foundBy: 58,
   },
   {
     name: "an abort whose marker is gone takes the next transaction along",

@@ -85,7 +85,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    if (options.store.garbage(1).length > 0) this.wakeAfter(LATE_PUT_MS);\n",
     to: "    this.committed();\n",
     seeds: 100,
-    foundBy: 25,
+    foundBy: 33,
   },
   {
     name: "a key is not written down before its object",

@@ -115,7 +115,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  if (current.producerEpoch !== producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     to: "  if (current.producerEpoch < producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     seeds: 200,
-    foundBy: 19,
+    foundBy: 17,
   },
   {
     name: "nobody asks whether a batch belongs to its transaction",
@@ -139,7 +139,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE);",
     to: "return partitions.filter((_, index) => outcomes[index] !== ErrorCode.NONE && index < 0);",
     seeds: 200,
-    foundBy: 33,
+    foundBy: 6,
   },
   {
     name: "the time of a transaction never ends",

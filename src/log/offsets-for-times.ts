@@ -189,6 +189,6 @@ export function later(one: TimestampOffset | null, other: TimestampOffset | null
 }
 
 /** Whether a batch that says so much of itself can't hold a better record than `best`. */
-function isPast(best: TimestampOffset, maxTimestamp: number, baseOffset: number): boolean {
+export function isPast(best: TimestampOffset, maxTimestamp: number, baseOffset: number): boolean {
   return maxTimestamp < best.timestampMs || (maxTimestamp === best.timestampMs && baseOffset > best.offset);
 }

@@ -1,5 +1,5 @@
 import type { Compression } from "#records/compression.ts";
-import { BatchTimestamps, type LookupBudget, later, type TimestampOffset } from "../offsets-for-times.ts";
+import { BatchTimestamps, isPast, type LookupBudget, later, type TimestampOffset } from "../offsets-for-times.ts";
 import type { PartitionLog } from "../partition-log.ts";
 import type { Segment } from "../segments.ts";
 import type { TieredFailure, TieredReader } from "./tiered-reader.ts";
@@ -36,7 +36,7 @@ export async function offsetOfMaxTimestamp(log: PartitionLog, question: TieredQu
   // The record that gave a segment its largest timestamp may be deleted: then another one may have the newest that is left.
   const newestFirst = onlyTiered(log).toSorted((one, other) => other.maxTimestamp - one.maxTimestamp);
   for (const segment of newestFirst) {
-    if (segment.maxTimestamp < 0 || (best !== null && best.timestampMs > segment.maxTimestamp)) break;
+    if (segment.maxTimestamp < 0 || (best !== null && isPast(best, segment.maxTimestamp, segment.baseOffset))) break;
     const found = await reader.largest(segment, logStartOffset, batchesOf(log, question));
     if (found !== null && "kind" in found) return found;
     best = later(best, found);

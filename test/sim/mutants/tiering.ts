@@ -10,7 +10,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
   {
     name: "the search for the newest timestamp passes over the object store",
     file: "src/log/tiering/tiered-search.ts",
-    from: "(best !== null && best.timestampMs > segment.maxTimestamp)) break;",
+    from: "(best !== null && isPast(best, segment.maxTimestamp, segment.baseOffset))) break;",
     to: "best !== null) break;",
     seeds: 100,
     foundBy: 54,

@@ -151,9 +151,23 @@ export class TimestampSearch {
     let best = this.largestInRow(first);
     const inMiddle = first + 1 < end ? rows.maxTimestampBetween(first + 1, end) : -1;
     if (inMiddle > (best?.timestampMs ?? -1)) {
-      best = later(best, this.largestInRow(rows.nextSequenceReaching(first + 1, inMiddle)));
+      const found = this.largestInRow(rows.nextSequenceReaching(first + 1, inMiddle));
+      best = found?.timestampMs === inMiddle ? found : this.largestOfRows(first + 1, end, best);
     }
     if (end > first && end < rows.nextSequence) best = later(best, this.largestInRow(end));
+    return best;
+  }
+
+  /** Row by row, where one says more than it holds: compaction may take the record of the largest timestamp and leave its batch. */
+  private largestOfRows(
+    fromSequence: number,
+    endSequence: number,
+    atLeast: TimestampOffset | null,
+  ): TimestampOffset | null {
+    const { rows } = this;
+    let best = atLeast;
+    const next = (from: number) => rows.nextSequenceReaching(from, (best?.timestampMs ?? -1) + 1);
+    for (let at = next(fromSequence); at < endSequence; at = next(at + 1)) best = later(best, this.largestInRow(at));
     return best;
   }
 

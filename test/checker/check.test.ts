@@ -323,6 +323,15 @@ describe("a group that was forgotten", () => {
     expect(check(anew, { forgetsGroups: true })).toEqual([]);
   });
 
+  it("may begin with another static member, but one that comes back to its own place begins nothing", () => {
+    const seated = (memberId: string, instanceId: string, invokedMs: number): HistoryEvent[] =>
+      joined(memberId, 1, invokedMs).map((event) => (event.type === "assignment" ? { ...event, instanceId } : event));
+    const others = [...joined("m1", 1, 100), ...seated("i-a", "i", 300)];
+    expect(check(others, { forgetsGroups: true })).toEqual([]);
+    const backAfterLeaving = [...seated("i-a", "i", 100), ...joined("m1", 1, 105), ...seated("i-b", "i", 300)];
+    expect(rulesBroken(backAfterLeaving, { forgetsGroups: true })).toEqual(["two-owners"]);
+  });
+
   it("may not when it had committed something", () => {
     const keeps = committed(5, { memberId: "m1", generation: 2, invokedMs: 220, completedMs: 221 });
     expect(rulesBroken([...anew, keeps], { forgetsGroups: true })).toContain("generation-reused");

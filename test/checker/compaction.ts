@@ -81,7 +81,8 @@ export class Compaction {
   whyNotMissing(offset: number, id: string, atMs: number): string | null {
     const key = this.#keys.get(id);
     if (key === undefined) return "it has no key";
-    const entries = this.#byKey.get(key) as Entry[];
+    // Nobody knows of a place when no record of the key was acknowledged, or seen.
+    const entries = this.#byKey.get(key) ?? [];
     const own = entries.find((entry) => entry.offset === offset);
     if (own === undefined) return null;
     if (this.#outcomeOf(own.batch) !== "committed") return null;

@@ -143,6 +143,16 @@ describe("a compacted log", () => {
     expect(rulesOf([COMPACT, first, second, lost, read([[1, "b"]], 2, early)])).toEqual(["vanished"]);
   });
 
+  it("says nothing of a record whose key has no known place at all", () => {
+    const batch = put(-1, "x", "k", {
+      ids: ["x", "y"],
+      keys: ["k", "n"],
+      tombstones: [false, false],
+      outcome: "unknown",
+    });
+    expect(rulesOf([COMPACT, { ...batch, invokedMs: 100, completedMs: null }, read([[0, "x"]], 2)])).toEqual([]);
+  });
+
   it("keeps what is young", () => {
     const lagging = topic({ "cleanup.policy": "compact", "min.compaction.lag.ms": "10000" });
     expect(

@@ -99,4 +99,15 @@ describe("a search by time", () => {
     log.deleteRecordsBefore(8);
     expect(log.offsetOfMaxTimestamp()).toMatchObject({ offset: 9, timestampMs: NOW_MS + 7 });
   });
+
+  it("looks at every other row when the one that says it has the largest timestamp hasn't", async () => {
+    const { log, logs } = countingLog();
+    const large = new Uint8Array(600_000);
+    const appendRow = (ms: number) => appendOne(log, { values: [large], timestampsMs: [NOW_MS + ms] });
+    for (const ms of [1, 5]) appendRow(ms);
+    append(log, liar(1));
+    for (const ms of [7, 6, 7, 2]) appendRow(ms);
+    await logs.committed();
+    expect(log.offsetOfMaxTimestamp()).toEqual({ offset: 3, timestampMs: NOW_MS + 7, leaderEpoch: 0 });
+  });
 });

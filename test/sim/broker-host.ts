@@ -163,8 +163,8 @@ class Instance implements Caller {
     this.#random = Prng.named(host.options.seed, `broker ${host.id} start ${start}`);
     this.#store = new SimLogStore(host.durable.copy(), (commit) => this.#commit(commit));
     host.options.scheduler.trace(`broker ${host.id} starts, ${start}`);
-    this.#death.promise.catch(() => undefined);
-    this.opened = this.#open();
+    // Who waits for an object that dies while it opens hears of that, too.
+    this.opened = Promise.race([this.#open(), this.#death.promise.catch(() => false)]);
   }
 
   async #open(): Promise<boolean> {

@@ -22,6 +22,18 @@ export type Fault =
    */
   | { readonly kind: "crash-at-marker"; readonly atMs: number; readonly afterMs: number; readonly cutMs: number }
   /**
+   * The broker's disk is slow, and it dies as soon as another one hears from it how a transaction ended; the client hangs from then on, so that it
+   * doesn't ask for the same end again.
+   */
+  | {
+      readonly kind: "crash-at-decision";
+      readonly atMs: number;
+      readonly broker: number;
+      readonly client: string;
+      readonly forMs: number;
+      readonly hangMs: number;
+    }
+  /**
    * The platform starts the broker's object a second time. The old one keeps its connections for a while and answers from memory; it can't
    * commit any more, and its storage reads fail or are as old as its memory.
    */

@@ -1,4 +1,5 @@
 import type { Fault } from "./faults.ts";
+import { withDecisions } from "./generate-decisions.ts";
 import { withGroups } from "./generate-groups.ts";
 import { withMarkers } from "./generate-markers.ts";
 import { withStorage } from "./generate-storage.ts";
@@ -70,7 +71,7 @@ export function generate(seed: number, untilMs?: number): Workload {
     admin,
     faults,
   });
-  return withMarkers(withStorage(workload));
+  return withDecisions(withMarkers(withStorage(workload)));
 }
 
 /** Short segments, most of them in the object store, some of which leave the disk. Nothing expires. */

@@ -17,6 +17,7 @@ export class PeerNetwork {
   readonly #cutUntilMs = new Map<number, number>();
   readonly #randoms = new Map<string, Prng>();
   #onMarker: ((brokerId: number) => void) | null = null;
+  readonly #onMarkerFrom = new Map<number, () => void>();
 
   constructor(scheduler: Scheduler, seed: number) {
     this.#scheduler = scheduler;
@@ -37,8 +38,14 @@ export class PeerNetwork {
     this.#onMarker = then;
   }
 
+  /** Calls back once, when this broker tells another one how a transaction ended. */
+  atNextMarkerFrom(brokerId: number, then: () => void): void {
+    this.#onMarkerFrom.set(brokerId, then);
+  }
+
   heal(): void {
     this.#onMarker = null;
+    this.#onMarkerFrom.clear();
     this.#cutUntilMs.clear();
   }
 
@@ -66,7 +73,7 @@ export class PeerNetwork {
         const exchange = this.#brokers.get(brokerId);
         if (exchange === undefined || this.#isLost(caller.brokerId, brokerId, random))
           return back(() => reject(new RpcError("the request was lost")));
-        if (caller.brokerId !== brokerId && isMarker(frame)) this.#tellOfMarker(brokerId);
+        if (caller.brokerId !== brokerId && isMarker(frame)) this.#tellOfMarker(caller.brokerId, brokerId);
         exchange(frame).then(
           (answer) => back(() => resolve(answer)),
           () => back(() => reject(new RpcError("the broker gave no answer"))),
@@ -75,10 +82,13 @@ export class PeerNetwork {
     });
   }
 
-  #tellOfMarker(brokerId: number): void {
+  #tellOfMarker(from: number, to: number): void {
     const tell = this.#onMarker;
     this.#onMarker = null;
-    tell?.(brokerId);
+    tell?.(to);
+    const tellOfSender = this.#onMarkerFrom.get(from);
+    this.#onMarkerFrom.delete(from);
+    tellOfSender?.();
   }
 
   #isLost(one: number, other: number, random: Prng): boolean {

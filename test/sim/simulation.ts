@@ -185,6 +185,13 @@ export class Simulation {
         return host.crash(fault.downMs, fault.isSilent);
       case "crash-at-step":
         return host.crashAt(fault.step, fault.count);
+      case "crash-at-decision":
+        host.slowDiskUntilMs = nowMs + fault.forMs;
+        host.slowDiskByMs = SLOW_DISK_MS;
+        return this.peers.atNextMarkerFrom(fault.broker, () => {
+          this.processes.get(fault.client)?.hang(fault.hangMs);
+          host.crash(0, false);
+        });
       case "double-start":
         return host.doubleStart(fault.forMs, fault.failsReads);
       case "slow-disk":

@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: "  if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION;\n  // Within a transaction",
     to: "  // Within a transaction",
     seeds: 100,
-    foundBy: 91,
+    foundBy: 82,
   },
   {
     name: "a sync of any generation is taken",

@@ -186,8 +186,8 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     file: "src/broker/coordinator/partition.ts",
     from: "  private answer({ replies, effects = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n",
     to: "  private answer({ replies, effects: early = [] }: Decision<unknown>): Promise<ErrorCode> | null {\n    this.carryOutEffects(early);\n    const effects: unknown[] = [];\n",
-    seeds: 400,
-    foundBy: 68,
+    seeds: 100,
+    foundBy: 42,
   },
   {
     name: "offsets of an aborted transaction count",

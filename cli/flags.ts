@@ -31,8 +31,11 @@ export const HELP = `Usage: npm start -- [flags]
   --data DIR              where everything is stored (default .kedge)
   --ephemeral             store in a temporary directory that is removed at the end
   --s3 URL                keep sealed segments in an S3-compatible store: https://HOST[:PORT]/BUCKET, with its keys in the
-                          environment (KEDGE_S3_ACCESS_KEY_ID, KEDGE_S3_SECRET_ACCESS_KEY, if need be KEDGE_S3_REGION)
+                          environment (KEDGE_S3_ACCESS_KEY_ID, KEDGE_S3_SECRET_ACCESS_KEY, if need be KEDGE_S3_REGION and
+                          KEDGE_S3_SESSION_TOKEN)
   --help                  this text
+
+  Broker configs come by the environment: KEDGE_CONFIGS="name=value;name=value"
 `;
 
 const WILDCARD_HOSTS = new Set(["0.0.0.0", "::"]);

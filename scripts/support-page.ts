@@ -13,10 +13,11 @@ export interface Support {
   readonly heads: readonly Head[];
   readonly topicConfigs: readonly Config[];
   readonly brokerConfigs: readonly Config[];
+  readonly groupConfigs: readonly Config[];
 }
 
 /** docs/support.md. */
-export function supportPage({ heads, topicConfigs, brokerConfigs }: Support): string {
+export function supportPage({ heads, topicConfigs, brokerConfigs, groupConfigs }: Support): string {
   const served = new Map(heads.map((head) => [head.apiKey, head]));
   const missing = KAFKA_APIS.filter(([key]) => !served.has(key));
   return `# What Kedge supports
@@ -48,6 +49,12 @@ ${configTable(topicConfigs)}
 ${counted(brokerConfigs)}
 
 ${configTable(brokerConfigs)}
+
+## Group configs
+
+${counted(groupConfigs)}
+
+${configTable(groupConfigs)}
 `;
 }
 

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { handlers } from "#broker/registry.ts";
 import { BROKER_CONFIGS } from "#cluster/broker-configs.ts";
+import { GROUP_CONFIGS } from "#cluster/group-configs.ts";
 import { TOPIC_CONFIGS } from "#cluster/topic-configs.ts";
 import { readHeads } from "./handler-heads.ts";
 import { supportPage } from "./support-page.ts";
@@ -13,7 +14,12 @@ import { supportPage } from "./support-page.ts";
 const FILE = "docs/support.md";
 
 const { heads, problems } = readHeads(handlers);
-const page = supportPage({ heads, topicConfigs: TOPIC_CONFIGS, brokerConfigs: BROKER_CONFIGS });
+const page = supportPage({
+  heads,
+  topicConfigs: TOPIC_CONFIGS,
+  brokerConfigs: BROKER_CONFIGS,
+  groupConfigs: GROUP_CONFIGS,
+});
 
 if (!process.argv.includes("--check")) writeFileSync(FILE, page);
 else if (!existsSync(FILE) || readFileSync(FILE, "utf8") !== page)

@@ -37,37 +37,30 @@ const DEFAULTS_IN_SEVERAL_UNITS: readonly ConfigDefinition[] = [
   row("log.retention.ms", "LONG", null, {
     check: atLeast(-1),
     dynamic: true,
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of retention.ms.",
   }),
   row("log.retention.minutes", "INT", null, {
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of retention.ms in minutes, where log.retention.ms is not set.",
   }),
   row("log.retention.hours", "INT", "168", {
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of retention.ms in hours, where neither of the other two is set.",
   }),
   row("log.roll.ms", "LONG", null, {
     check: atLeast(1),
     dynamic: true,
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of segment.ms.",
   }),
   row("log.roll.hours", "INT", "168", {
     check: atLeast(1),
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of segment.ms in hours, where log.roll.ms is not set.",
   }),
   row("log.roll.jitter.ms", "LONG", null, {
     check: atLeast(0),
     dynamic: true,
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of segment.jitter.ms.",
   }),
   row("log.roll.jitter.hours", "INT", "0", {
     check: atLeast(0),
-    effect: BY_TOPIC_CONFIG,
     doc: "Default of segment.jitter.ms in hours, where log.roll.jitter.ms is not set.",
   }),
 ];

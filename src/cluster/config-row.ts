@@ -3,9 +3,9 @@ import {
   type ConfigDefinition,
   type ConfigType,
   type Effect,
-  none,
   type Synonym,
   YES,
+  yesUpTo,
 } from "./config-definition.ts";
 
 interface Row {
@@ -23,4 +23,4 @@ export function row(name: string, type: ConfigType, defaultValue: string | null,
   return { name, type, defaultValue, effect, documentation: doc, ...others };
 }
 
-export const BOUND: Effect = none("it bounds what a group's own config may say");
+export const BOUND: Effect = yesUpTo("as the bound of what a group's own config may say");

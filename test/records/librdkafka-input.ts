@@ -1,4 +1,4 @@
-/** What test/vectors/records/capture-librdkafka.ts sends through kcat, and the codecs it sends it with. */
+/** What test/vectors/records/capture-librdkafka.mts sends through kcat, and the codecs it sends it with. */
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export const COUNT = 400;
 

@@ -14,7 +14,7 @@ function stored(seed: number): Workload {
   return JSON.parse(readFileSync(path.join(import.meta.dirname, `regression-${seed}.json`), "utf8")) as Workload;
 }
 
-/** Every bug that the simulation has found. */
+/** Bugs that the simulation has found; docs/simulation.md names the tests of the others. */
 export const regressions: readonly Regression[] = [
   {
     seed: 190,

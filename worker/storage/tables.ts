@@ -12,7 +12,7 @@
  * Objects in the object store, by keys that are never used twice (`src/log/tiering/object-key.ts`): batches and indexes of one segment
  * (`src/log/tiering/segment-object.ts`), alive as long as a row of `segments` names them.
  *
- * Keys are integers of rowid tables (design.md section 8): inserts are twice as fast as with any other key, and rows of one
+ * Keys are integers of rowid tables: inserts are twice as fast as with any other key, and rows of one
  * partition lie together so that it can move. Small columns stand before the blobs: a look at them reads no overflow page.
  *
  * A change of a table is a new STORED_FORMAT_VERSION and a step in `openTables`. Version 1 had neither `segments` nor `garbage`, and

@@ -9,6 +9,10 @@
  * added to the transaction, before that the coordinator must know it; 11 is the first version that is told TRANSACTION_ABORTABLE where it
  * doesn't, others hear INVALID_TXN_STATE.
  *
+ * Departure from Kafka: a compressed batch is opened only where its topic demands it; a batch of more than 8 MB is refused whatever
+ * max.message.bytes says; records that are null are refused; a partition has at most 4,096 open transactions (NOT_ENOUGH_REPLICAS, which clients retry), and remembers
+ * at most 8,192 producers, a broker 50,000.
+ *
  * librdkafka compresses only for brokers whose Produce range begins at 0; Kafka 4 advertises that, too, and like it
  * serves versions from 3 on.
  */

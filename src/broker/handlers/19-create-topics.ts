@@ -3,6 +3,8 @@
  *
  * The answer comes when the topics are durable and this broker serves them; `timeoutMs` is not needed. From version 5 on
  * it shows what the new topic's configs are. A topic that is named twice is refused, in one answer, as in Kafka.
+ *
+ * Departure from Kafka: a broker holds at most 10,000 partitions; a topic that would go beyond gets POLICY_VIOLATION.
  */
 import { ConfigSource, ownValue, resolveTopicConfig } from "#cluster/resolve-config.ts";
 import { TOPIC_CONFIGS } from "#cluster/topic-configs.ts";

@@ -1,4 +1,8 @@
-/** CreatePartitions, 0–3: adds partitions to topics, up to the total that is asked for; fewer than there are is INVALID_PARTITIONS. */
+/**
+ * CreatePartitions, 0–3: adds partitions to topics, up to the total that is asked for; fewer than there are is INVALID_PARTITIONS.
+ *
+ * Departure from Kafka: a broker holds at most 10,000 partitions; what would go beyond gets POLICY_VIOLATION.
+ */
 import { CreatePartitionsRequest, CreatePartitionsResponse } from "#protocol/messages/37-create-partitions.ts";
 import { handler } from "../handler.ts";
 

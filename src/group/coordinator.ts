@@ -324,7 +324,13 @@ export class GroupCoordinator implements CoordinatorMachine {
   }
 
   *liveRecords(): Generator<CoordinatorRecord, undefined> {
-    for (const group of this.space.values()) yield* this.protocolOf(group).liveRecords(group);
+    for (const group of this.space.values()) {
+      for (const record of this.protocolOf(group).liveRecords(group)) {
+        // Whoever asks may wait between two records: what is left of a group that has gone since would come behind its tombstones.
+        if (this.space.get(group.groupId) !== group) break;
+        yield record;
+      }
+    }
     for (const [position, committed] of this.offsets.all()) yield offsetRecord(position, committed);
   }
 

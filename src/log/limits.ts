@@ -28,6 +28,9 @@ export const MAX_STAGED_BYTES = 32 << 20;
 /** Rows that were read back for readers behind the tail, over all partitions of a broker. */
 export const READ_ROWS_MAX_BYTES = 8 << 20;
 
+/** About what such a row and its index take besides their bytes, in JavaScript's memory. */
+export const READ_ROW_OVERHEAD_BYTES = 1 << 10;
+
 /** What one miss reads ahead: the rows of a log written record by record are small and many. */
 export const READ_AHEAD_ROWS = 256;
 export const READ_AHEAD_BYTES = 256 << 10;

@@ -1,5 +1,6 @@
 import type { LogCommit, LogStore, NewSegment, Rewrite, SegmentObject, SegmentState } from "#ports/log-store.ts";
 import type { IndexedBatch } from "./batch-index.ts";
+import type { RewriteOutcome } from "./compaction/cleanable-log.ts";
 import { SEGMENT_SLICE_BYTES } from "./limits.ts";
 import type { PartitionRows } from "./partition-rows.ts";
 import type { RowRemovals } from "./row-removals.ts";
@@ -173,11 +174,16 @@ export class PartitionSegments {
   /** The segments' objects are given up where the rows are still there: tiering was turned off. */
   detachObject(segment: Segment): boolean {
     if (segment.isRemoved || segment.object === null || !segment.hasRows) return false;
+    this.giveUpObject(segment);
+    return true;
+  }
+
+  private giveUpObject(segment: Segment): void {
+    if (segment.object === null) return;
     this.unreferenced.push(segment.object.key);
     segment.object = null;
     this.change(segment);
     this.options.onGarbage();
-    return true;
   }
 
   /** Rows that a restart has left behind: their segments have gone, or live in objects only. */
@@ -204,26 +210,29 @@ export class PartitionSegments {
   }
 
   /**
-   * Stages that exactly these batches stand in the place of the slice, which was read in the same turn or under the same claim. False when
-   * the segment is gone, or when they would need more rows than there were. `removedMarkers` are the offsets of markers that the slice had and
-   * the batches don't: a reader with read_committed that heard of their transactions would wait for them, and take what follows for aborted.
+   * Stages that exactly these batches stand in the place of the slice, which was read in the same turn or under the same claim. The log
+   * start may have passed the slice's first row since then, also within the segment: then the slice is gone. `removedMarkers` are the
+   * offsets of markers that the slice had and the batches don't: a reader with read_committed that heard of their transactions would wait
+   * for them, and take what follows for aborted. An object of the segment goes in the same commit: if the rows left for it one day, what
+   * they don't hold any more would come back.
    */
   rewriteSlice(
     segment: Segment,
     slice: SegmentSlice,
     batches: readonly Uint8Array[],
     removedMarkers: readonly number[] = [],
-  ): boolean {
+  ): RewriteOutcome {
     const { rows, partitionNumber } = this.options;
     const { fromSequence, endSequence } = slice;
-    if (segment.isRemoved || fromSequence < rows.firstSequence) return false;
+    if (segment.isRemoved || fromSequence < rows.firstSequence) return "gone";
     const packed = packRows(partitionNumber, slice, batches);
-    if (packed === null) return false;
+    if (packed === null) return "tooLong";
+    this.giveUpObject(segment);
     this.rewrites.push({ partitionNumber, fromSequence, endSequence, rows: packed });
     segment.sizeInBytes += packed.reduce((sum, row) => sum + row.bytes.length, 0) - slice.bytes.length;
     this.change(segment);
     if (removedMarkers.length > 0) this.forgetAborts(segment, new Set(removedMarkers));
-    return true;
+    return "staged";
   }
 
   private forgetAborts(segment: Segment, markers: ReadonlySet<number>): void {

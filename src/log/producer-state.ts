@@ -16,7 +16,7 @@ const MAX_PRODUCER_EPOCH = 32_767;
 /** Sequences run from 0 to this and begin again. */
 const SEQUENCES = 2 ** 31;
 /** The first `transaction.version` whose markers have an epoch of their own (KIP-890). */
-const TRANSACTIONS_V2 = 2;
+export const TRANSACTIONS_V2 = 2;
 
 export interface ProducedBatch {
   readonly lastSequence: number;

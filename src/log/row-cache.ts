@@ -1,4 +1,4 @@
-import { READ_ROWS_MAX_BYTES, TAIL_MAX_BYTES } from "./limits.ts";
+import { READ_ROW_OVERHEAD_BYTES, READ_ROWS_MAX_BYTES, TAIL_MAX_BYTES } from "./limits.ts";
 import type { Row } from "./row.ts";
 import { RowBuffers } from "./row-buffers.ts";
 
@@ -83,7 +83,7 @@ export class RowCache {
   addReadRow(key: number, row: Row): void {
     this.removeReadRow(key);
     this.readRows.set(key, row);
-    this.readRowsBytes += row.buffer.length;
+    this.readRowsBytes += bytesOf(row);
     for (const oldest of this.readRows.keys()) {
       if (this.readRowsBytes <= this.limits.readRowsMaxBytes) return;
       this.removeReadRow(oldest);
@@ -94,7 +94,7 @@ export class RowCache {
     const row = this.readRows.get(key);
     if (row === undefined) return;
     this.readRows.delete(key);
-    this.readRowsBytes -= row.buffer.length;
+    this.readRowsBytes -= bytesOf(row);
     // A read that brings in many rows drops those that it found first before it takes its leases.
     row.drop((buffer) => this.buffers.end(buffer, () => row.isLeased));
   }
@@ -103,4 +103,9 @@ export class RowCache {
   removeReadRows(from: number, end: number): void {
     for (const key of this.readRows.keys()) if (key >= from && key < end) this.removeReadRow(key);
   }
+}
+
+/** What a row that was read holds: where records came one by one, it is itself larger than its bytes. */
+function bytesOf(row: Row): number {
+  return row.buffer.length + READ_ROW_OVERHEAD_BYTES;
 }

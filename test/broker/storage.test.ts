@@ -17,6 +17,9 @@ import {
   VALUE,
 } from "./storage-world.ts";
 
+/** In the header of a batch. */
+const MAGIC_AT = 16;
+
 describe("retention", () => {
   it.each([
     ["retention.bytes", { "retention.bytes": "1000000" }, 6],
@@ -93,6 +96,63 @@ describe("a tiered topic", () => {
       }
     }
     expect([...brought].sort()).toEqual(names);
+  });
+
+  it("whose object is damaged tells it of the partition alone, on a connection that stays", async () => {
+    const world = await StorageWorld.open(TIERED);
+    await world.create("other", {});
+    const batch = buildBatch(compression, [{ timestampMs: world.cluster.time.nowMs(), key: null, value: VALUE }]);
+    await produce(world.client, "other", batch);
+    await world.fill(5);
+    await world.pass(HOUR_MS);
+    const [oldest] = [...world.objects.objects.values()];
+    oldest[MAGIC_AT] = 1;
+    const topics = ["t", "other"].map((name) => fetchDraft(name, 0).topics[0]);
+    const draft = { ...fetchDraft("t", 0), topics };
+    const { responses } = await world.client.call(FetchRequest, FetchResponse, V.fetch, draft);
+    const codes = responses.map(({ topic, partitions }) => [topic, partitions[0].errorCode]);
+    expect(Object.fromEntries(codes)).toEqual({ t: ErrorCode.KAFKA_STORAGE_ERROR, other: ErrorCode.NONE });
+    expect(await world.consume(2)).toEqual([2, 3, 4]);
+  });
+
+  it("gives what comes behind a gap that compaction has left at the end of a segment", async () => {
+    const world = await StorageWorld.open({ "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01" });
+    // Two a segment; the second one of the first segment comes again.
+    for (const key of ["a", "k", "b", "c", "d", "k", "e"]) {
+      const record = { timestampMs: world.cluster.time.nowMs(), key: Buffer.from(key), value: VALUE };
+      await produce(world.client, "t", buildBatch(compression, [record]));
+    }
+    await world.pass(HOUR_MS);
+    expect(await world.consume(0)).toEqual([0, 2, 3, 4, 5, 6]);
+    await world.alter({ "cleanup.policy": "delete", ...TIERED });
+    await world.pass(HOUR_MS);
+    expect(await world.lists(EARLIEST, EARLIEST_LOCAL)).toEqual([0, 6]);
+    expect(await world.consume(1)).toEqual([2, 3, 4, 5, 6]);
+    expect(await world.consume(0)).toEqual([0, 2, 3, 4, 5, 6]);
+  });
+
+  it("isn't read for a client that has gone before its turn", async () => {
+    const world = await StorageWorld.open(TIERED);
+    await world.fill(9);
+    await world.pass(HOUR_MS);
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    world.objects.beforeCall = () => opened;
+    world.objects.reads.length = 0;
+    const clients = [0, 0, 0, 0, 2, 4].map((offset) => {
+      const client = world.cluster.connect();
+      client.send(FetchRequest, V.fetch, fetchDraft("t", offset));
+      return client;
+    });
+    await world.cluster.time.advance(0);
+    clients[4].connection.end();
+    open();
+    await clients[5].receive(FetchResponse, V.fetch);
+    const keys = [...world.objects.objects.keys()];
+    const isRead = keys.map((key) => world.objects.reads.some((read) => read.startsWith(key)));
+    expect(isRead).toEqual([true, false, true, false]);
   });
 
   it("goes with its objects", async () => {

@@ -97,6 +97,11 @@ export class ConsumerScenario {
     return [...this.machine.liveRecords()];
   }
 
+  /** What a rewrite takes one by one, while the group goes on. */
+  rewriting(): Iterator<CoordinatorRecord> {
+    return this.machine.liveRecords();
+  }
+
   /** A coordinator of the same cluster that has loaded this log. */
   replayed(log: readonly CoordinatorRecord[]): ConsumerScenario {
     const other = new ConsumerScenario();

@@ -117,6 +117,26 @@ describe("reading a log", () => {
     expect(questions).toBe(3);
   });
 
+  it("keeps no more small rows than their bytes and what they take besides allow", async () => {
+    const store = new MemoryLogStore();
+    const logs = openLogs(store, { tailMaxBytes: 4096, readRowsMaxBytes: 64 << 10 });
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (let i = 0; i < 200; i++) {
+      appendOne(log, { values: [`${i}`] });
+      await logs.committed();
+    }
+    readValues(log, 0);
+    let questions = 0;
+    const rows = store.rows.bind(store);
+    store.rows = (...args) => {
+      questions += 1;
+      return rows(...args);
+    };
+    // 200 rows of less than 100 bytes each, but of 1 KB more.
+    expect(readValues(log, 0)).toHaveLength(200);
+    expect(questions).toBeGreaterThan(0);
+  });
+
   it("leaves bytes that are still looked at alone, whatever happens to their rows", async () => {
     const logs = openLogs(new MemoryLogStore(), THREE_ROWS);
     const log = logs.getOrCreate(TOPIC, 0);

@@ -111,7 +111,7 @@ describe("a slice of a sealed segment", () => {
       next = slice.endSequence;
       // Every third batch stays.
       const kept = batchesIn(slice.bytes).filter((_, i) => i % 3 === 0);
-      expect(log.segments.rewriteSlice(segment, slice, kept)).toBe(true);
+      expect(log.segments.rewriteSlice(segment, slice, kept)).toBe("staged");
       expect(readAll(log).length).toBeGreaterThan(10);
       await logs.committed();
     }
@@ -141,7 +141,7 @@ describe("a slice of a sealed segment", () => {
       const slice = log.segments.readSlice(segment, fromSequence, 1);
       if (slice === null) throw new Error("nothing there");
       const kept = batchesIn(slice.bytes).filter((batch) => keeps(readBatchHeader(batch, 0).baseOffset));
-      expect(log.segments.rewriteSlice(segment, slice, kept)).toBe(true);
+      expect(log.segments.rewriteSlice(segment, slice, kept)).toBe("staged");
       await logs.committed();
       return slice;
     };
@@ -153,6 +153,36 @@ describe("a slice of a sealed segment", () => {
     expect(readAll(log).map(({ offset }) => offset)).toEqual([0, 2, 3, 4, 5, 6, 7]);
   });
 
+  it("isn't rewritten when the log start has passed its first row", async () => {
+    const { log, logs } = open();
+    for (let i = 0; i < 10; i++) {
+      appendOne(log, { values: [`${i}`] });
+      await logs.committed();
+    }
+    log.roll(NOW_MS);
+    await logs.committed();
+    const [segment] = log.segments.sealed;
+    const slice = log.segments.readSlice(segment, 0);
+    if (slice === null) throw new Error("nothing there");
+    log.deleteRecordsBefore(5);
+    expect(log.segments.rewriteSlice(segment, slice, [])).toBe("gone");
+    expect(segment.isRemoved).toBe(false);
+  });
+
+  it("isn't rewritten by batches that need more rows than it had", async () => {
+    const { log, logs } = open();
+    appendOne(log, { values: ["0"] });
+    log.roll(NOW_MS);
+    await logs.committed();
+    const [segment] = log.segments.sealed;
+    segment.object = { key: "as before", batchBytes: 0, offsetIndexBytes: 0, timeIndexBytes: 0 };
+    const slice = log.segments.readSlice(segment, 0);
+    if (slice === null) throw new Error("nothing there");
+    const large = batchOf({ values: ["v".repeat(4 << 20)] });
+    expect(log.segments.rewriteSlice(segment, slice, [large])).toBe("tooLong");
+    expect(segment.object?.key).toBe("as before");
+  });
+
   it("isn't rewritten when the segment is gone", async () => {
     const { log, logs } = open();
     for (let i = 0; i < 10; i++) appendOne(log, { values: [`${i}`] });
@@ -162,7 +192,7 @@ describe("a slice of a sealed segment", () => {
     const slice = log.segments.readSlice(segment, 0);
     if (slice === null) throw new Error("nothing there");
     log.deleteRecordsBefore(10);
-    expect(log.segments.rewriteSlice(segment, slice, [])).toBe(false);
+    expect(log.segments.rewriteSlice(segment, slice, [])).toBe("gone");
     expect(log.segments.sealed).toEqual([]);
     expect(segment.claim()).toBe(false);
   });

@@ -1,11 +1,57 @@
 import type { Unavailable } from "#ports/object-store.ts";
 
-/** Runs what asks a store; an exception of the runtime means that it can't be reached. */
-export async function attempt<T>(run: () => Promise<T | Unavailable>): Promise<T | Unavailable> {
+/** How long a store may be silent, as with S3: for a question, and for one that takes a part of 8 MB along. */
+export const SILENCE_MS = 10_000;
+export const SEND_SILENCE_MS = 60_000;
+
+/** The silence of a store during one attempt: it ends the attempt when it has lasted for too long. */
+export class Silence {
+  private readonly limitMs: number;
+  private readonly end = new AbortController();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(limitMs: number) {
+    this.limitMs = limitMs;
+    this.broken();
+  }
+
+  get signal(): AbortSignal {
+    return this.end.signal;
+  }
+
+  /** The store has said or taken something: its time begins anew. */
+  broken(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.end.abort(new Error("the object store took too long")), this.limitMs);
+  }
+
+  /** Rejects at the limit. */
+  lasted(): Promise<never> {
+    return new Promise((_, reject) => {
+      this.signal.addEventListener("abort", () => reject(this.signal.reason));
+    });
+  }
+
+  over(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/**
+ * Runs what asks a store; an exception of the runtime means that it can't be reached, and a silence of `silenceMs` is as good as one: a call
+ * that never comes back would hold for ever what waits for it. What it brings later is nobody's any more.
+ */
+export async function attempt<T>(
+  silenceMs: number,
+  run: (silence: Silence) => Promise<T | Unavailable>,
+): Promise<T | Unavailable> {
+  const silence = new Silence(silenceMs);
   try {
-    return await run();
+    return await Promise.race([run(silence), silence.lasted()]);
   } catch (error) {
     return { kind: "unavailable", reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    silence.over();
   }
 }
 

@@ -7,7 +7,7 @@ import type {
   Unavailable,
 } from "#ports/object-store.ts";
 import { BodyOf } from "./body-of.ts";
-import { attempt } from "./chunk-streams.ts";
+import { attempt, SILENCE_MS, type Silence } from "./chunk-streams.ts";
 
 /**
  * Linux writes dirty pages to the disk once they are 30 s old, looking every 5 s; workerd's disk service itself never asks for it. Twice that
@@ -31,11 +31,13 @@ interface Entry {
 /** A folder, through workerd's disk service: `npm start` keeps sealed segments in the data directory. */
 export class DiskObjectStore implements ObjectStore {
   readonly settleMs: number;
-  private readonly disk: Fetcher;
+  private readonly disk: Pick<Fetcher, "fetch">;
+  private readonly silenceMs: number;
 
-  constructor(disk: Fetcher, settleMs = SETTLE_MS) {
+  constructor(disk: Pick<Fetcher, "fetch">, settleMs = SETTLE_MS, silenceMs = SILENCE_MS) {
     this.disk = disk;
     this.settleMs = settleMs;
+    this.silenceMs = silenceMs;
   }
 
   /**
@@ -43,22 +45,24 @@ export class DiskObjectStore implements ObjectStore {
    * that ends, so what stands there then is taken away again.
    */
   async put(key: string, chunks: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
-    const body = new BodyOf(chunks);
-    const outcome = await attempt<PutOutcome>(async () => {
-      const response = await this.disk.fetch(urlOf(key), { method: "PUT", body: body.stream });
+    let body: BodyOf | undefined;
+    const outcome = await attempt<PutOutcome>(this.silenceMs, async (silence) => {
+      body = new BodyOf(heard(chunks, silence));
+      const { signal } = silence;
+      const response = await this.disk.fetch(urlOf(key), { method: "PUT", body: body.stream, signal });
       await discard(response);
       return response.ok ? { kind: "stored" } : refused(response);
     });
-    if (body.failure === null) return outcome;
+    if (body === undefined || body.failure === null) return outcome;
     await this.delete([key]);
     throw body.failure.error;
   }
 
   async getRange(key: string, from: number, length: number): Promise<GetOutcome> {
     if (length === 0) return { kind: "found", bytes: new Uint8Array(0) };
-    return await attempt(async () => {
+    return await attempt(this.silenceMs, async ({ signal }) => {
       const range = `bytes=${from}-${from + length - 1}`;
-      const response = await this.disk.fetch(urlOf(key), { headers: { range } });
+      const response = await this.disk.fetch(urlOf(key), { headers: { range }, signal });
       if (response.status === NOT_FOUND || response.status === RANGE_NOT_SATISFIABLE) return await missing(response);
       if (response.status !== PARTIAL && response.status !== OK) return refused(response);
       const bytes = new Uint8Array(await response.arrayBuffer());
@@ -67,10 +71,11 @@ export class DiskObjectStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[]): Promise<DeleteOutcome> {
-    return await attempt(async () => {
+    return await attempt(this.silenceMs, async (silence) => {
       for (const key of keys) {
-        const response = await this.disk.fetch(urlOf(key), { method: "DELETE" });
+        const response = await this.disk.fetch(urlOf(key), { method: "DELETE", signal: silence.signal });
         await discard(response);
+        silence.broken();
         if (!response.ok && response.status !== NOT_FOUND) return refused(response);
       }
       return { kind: "deleted" };
@@ -78,11 +83,12 @@ export class DiskObjectStore implements ObjectStore {
   }
 
   async list(prefix: string): Promise<ListOutcome> {
-    return await attempt(async () => {
+    return await attempt(this.silenceMs, async (silence) => {
       const keys: string[] = [];
       const folders = [prefix];
       for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-        const response = await this.disk.fetch(urlOf(folder));
+        const response = await this.disk.fetch(urlOf(folder), { signal: silence.signal });
+        silence.broken();
         if (response.status === NOT_FOUND) {
           await discard(response);
           continue;
@@ -96,6 +102,15 @@ export class DiskObjectStore implements ObjectStore {
       return { kind: "listed", keys };
     });
   }
+}
+
+/** The chunks as they are: one more is taken when the disk has written what went before. */
+async function* heard(chunks: AsyncIterable<Uint8Array>, silence: Silence): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    silence.broken();
+    yield chunk;
+  }
+  silence.broken();
 }
 
 function urlOf(key: string): string {

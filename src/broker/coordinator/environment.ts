@@ -49,8 +49,12 @@ async function ensureInternalTopic(broker: Broker, topicName: string): Promise<n
   if (count() > 0) return count();
   const { image } = broker.cluster;
   // Several may ask at once, brokers and clients of one broker: all but one are told that the topic exists.
-  await broker.controller.createTopics([autoCreatedTopic(image, broker.brokerId, topicName)]);
-  if (count() === 0) await broker.controller.refresh();
+  try {
+    await broker.controller.createTopics([autoCreatedTopic(image, broker.brokerId, topicName)]);
+    if (count() === 0) await broker.controller.refresh();
+  } catch {
+    // The controller can't be reached: who asked hears that there is no coordinator now.
+  }
   return count();
 }
 

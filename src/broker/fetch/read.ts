@@ -98,8 +98,9 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
   // What is tiered and wasn't read has to be asked for again.
   if (isTiered && preread === undefined) return { ...bounds, isFull: true };
   if (preread?.kind === "failed") return failed(target, ErrorCode.KAFKA_STORAGE_ERROR, partition);
-  // Not even one batch of it fitted: it has its turn with another Fetch.
-  if (preread?.sizeInBytes === 0 && preread.nextOffset === fetchOffset) return { ...bounds, isFull: true };
+  // Not even one batch of it fitted, or what comes behind it has left the store meanwhile: it has its turn with another Fetch.
+  const isLeftOut = preread?.sizeInBytes === 0 && log.tieredSegmentAt(preread.nextOffset) !== null;
+  if (isLeftOut) return { ...bounds, isFull: true };
   const maxBytes = Math.max(0, Math.min(target.maxBytes, leftBytes));
   const isEnough = preread !== undefined && preread.sizeInBytes > 0;
   const outcome = isEnough

@@ -1,5 +1,5 @@
+import type { PartitionLog } from "#log/partition-log.ts";
 import type { ReadBatches } from "#log/read.ts";
-import type { Segment } from "#log/segments.ts";
 import type { TieredFailure } from "#log/tiering/tiered-reader.ts";
 import type { Broker } from "../broker.ts";
 import type { FetchLimits } from "./read.ts";
@@ -13,15 +13,19 @@ export type TieredReads = ReadonlyMap<FetchTarget, ReadBatches | TieredFailure>;
 
 interface TieredTarget {
   readonly target: FetchTarget;
-  readonly segment: Segment;
+  readonly log: PartitionLog;
   readonly upperBound: number;
 }
 
-/** Reads what of the targets isn't in the broker's store any more. Null, without a wait, where nothing of that is asked for. */
+/**
+ * Reads what of the targets isn't in the broker's store any more. Null, without a wait, where nothing of that is asked for. A read that
+ * isn't wanted any more when its turn comes is left out.
+ */
 export function readTiered(
   broker: Broker,
   targets: readonly FetchTarget[],
   limits: FetchLimits,
+  isWanted: () => boolean,
 ): Promise<TieredReads> | null {
   const { tier } = broker;
   if (tier === null) return null;
@@ -31,10 +35,10 @@ export function readTiered(
   const first = broker.nextTurn(wanted.length);
   const chosen = [...wanted.slice(first), ...wanted.slice(0, first)].slice(0, MAX_TIERED_PARTITIONS);
   const shareBytes = Math.floor(limits.maxBytes / chosen.length);
-  const reads = chosen.map(async ({ target, segment, upperBound }, i) => {
+  const reads = chosen.map(async ({ target, log, upperBound }, i) => {
     const maxBytes = Math.max(0, Math.min(target.maxBytes, shareBytes));
     const limits = { maxBytes, upperBound, minOneMessage: i === 0 };
-    const read = await tier.read(segment, target.fetchOffset, limits);
+    const read = await tier.readFrom(log, target.fetchOffset, limits, isWanted);
     return [target, read] as const;
   });
   return Promise.all(reads).then((all) => new Map(all));
@@ -48,8 +52,6 @@ function tieredTarget(
   const topic = byTopicId ? broker.cluster.topicById(target.topic) : broker.cluster.topicByName(target.topic);
   const log = broker.lead(topic, target.partitionIndex);
   if (typeof log === "number") return undefined;
-  const segment = log.tieredSegmentAt(target.fetchOffset);
-  return segment === null
-    ? undefined
-    : { target, segment, upperBound: committedOnly ? log.lastStableOffset : log.highWatermark };
+  if (log.tieredSegmentAt(target.fetchOffset) === null) return undefined;
+  return { target, log, upperBound: committedOnly ? log.lastStableOffset : log.highWatermark };
 }

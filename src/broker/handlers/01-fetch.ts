@@ -89,9 +89,10 @@ async function readOrPark(
   limits: FetchLimits,
 ): Promise<readonly PartitionRead[]> {
   const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
+  const isWanted = () => !peer.hasVanished;
   for (;;) {
     // Nothing may wait between the reads and the parking, or a commit could come and go unseen.
-    const reading = readTiered(broker, targets, limits);
+    const reading = readTiered(broker, targets, limits, isWanted);
     const tiered = reading === null ? null : await reading;
     const { reads, waiting } = readOnce(broker, request, targets, { ...limits, tiered });
     if (reads !== null) return reads;
@@ -99,7 +100,7 @@ async function readOrPark(
   }
   // At the deadline the client gets what there is, which may be more than there was when it began to wait.
   if (peer.hasVanished) return [];
-  return readPartitions(broker, targets, limits, await readTiered(broker, targets, limits));
+  return readPartitions(broker, targets, limits, await readTiered(broker, targets, limits, isWanted));
 }
 
 type Waiting = Pick<PartitionRead, "log" | "target">;

@@ -11,10 +11,20 @@ import { ErrorCode } from "#protocol/errors.ts";
 import { InitProducerIdRequest, InitProducerIdResponse } from "#protocol/messages/22-init-producer-id.ts";
 import { withoutProducerId } from "#transaction/producer-id.ts";
 import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from "#transaction/state.ts";
+import type { Broker } from "../broker.ts";
 import { handler } from "../handler.ts";
 import { fencedError } from "../transaction/errors.ts";
 
 const FIRST_VERSION_WITH_PRODUCER_FENCED = 4;
+
+/** COORDINATOR_LOAD_IN_PROGRESS, as in Kafka, while the controller gives no ids: clients come again. */
+async function newProducer({ producerIds }: Broker) {
+  try {
+    return { producerId: await producerIds.next(), producerEpoch: 0 };
+  } catch {
+    return withoutProducerId(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
+  }
+}
 
 export const initProducerId = handler({
   request: InitProducerIdRequest,
@@ -27,7 +37,7 @@ export const initProducerId = handler({
     if (!isNew && (producerId === NO_PRODUCER_ID || producerEpoch === NO_PRODUCER_EPOCH)) {
       return withoutProducerId(ErrorCode.INVALID_REQUEST);
     }
-    if (transactionalId === null) return { producerId: await broker.producerIds.next(), producerEpoch: 0 };
+    if (transactionalId === null) return newProducer(broker);
     if (transactionalId === "") return withoutProducerId(ErrorCode.INVALID_REQUEST);
     const reply = await broker.transactions.initProducerId({
       transactionalId,

@@ -29,7 +29,8 @@ async function write(broker: Broker, entry: MarkerEntry) {
     entry.topics.map(async ({ name, partitionIndexes }) => ({
       name,
       partitions: await Promise.all(
-        partitionIndexes.map(async (partitionIndex) => ({
+        // As in Kafka a marker is written once, however often it names a partition.
+        [...new Set(partitionIndexes)].map(async (partitionIndex) => ({
           partitionIndex,
           errorCode: await writeInto(broker, marker, name, partitionIndex),
         })),

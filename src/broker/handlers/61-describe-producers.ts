@@ -1,4 +1,7 @@
-/** DescribeProducers, 0: what the leader of a partition remembers of producers, and where their open transactions begin (KIP-664). */
+/**
+ * DescribeProducers, 0: what the leader of a partition remembers of producers, and where their open transactions begin (KIP-664).
+ * Departure from Kafka: a partition that is asked for several times is answered once.
+ */
 import { topicNameProblem } from "#cluster/topic-names.ts";
 import type { ProducerEntry } from "#log/producer-state.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -12,14 +15,20 @@ export const describeProducers = handler({
   min: 0,
   max: 0,
   handle({ broker }, { topics }) {
+    // Each partition once: what is remembered of one may be a thousand times what it takes to ask for it.
+    const asked = [...Map.groupBy(topics, ({ name }) => name)];
     return {
-      topics: topics.map(({ name, partitionIndexes }) => ({
+      topics: asked.map(([name, entries]) => ({
         name,
-        partitions: partitionIndexes.map((partitionIndex) => describe(broker, name, partitionIndex)),
+        partitions: distinct(entries).map((partitionIndex) => describe(broker, name, partitionIndex)),
       })),
     };
   },
 });
+
+function distinct(entries: readonly { readonly partitionIndexes: readonly number[] }[]): number[] {
+  return [...new Set(entries.flatMap(({ partitionIndexes }) => partitionIndexes))];
+}
 
 function describe(broker: Broker, name: string, partitionIndex: number) {
   const problem = topicNameProblem(name);

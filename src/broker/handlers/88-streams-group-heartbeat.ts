@@ -2,7 +2,8 @@
 // leave by it; the coordinator creates the internal topics and assigns (`sticky`). As in Kafka 4.4, source topics can't be given by regular
 // expression, a group's topology can't be changed, nobody is given warm-up tasks, and version 1 tells members which client tags they lack.
 // Departures from Kafka: topologies that Kafka answers with UNKNOWN_SERVER_ERROR (two subtopologies of one name, one that reads nothing, a
-// copartition group of topics that aren't there) get STREAMS_INVALID_TOPOLOGY, as do those of more than 600,000 bytes or 20,000 tasks; a
+// copartition group of topics that aren't there) get STREAMS_INVALID_TOPOLOGY, as do those of more than 600,000 bytes or 20,000 tasks, or with a
+// chain of more than 100 repartition topics that is told backwards; a
 // member that answers queries may join before the source topics are there; numbers of partitions of repartition topics are compared within
 // a copartition group, not over all of the topology; who isn't a member can't end the application; `group.streams.max.size` is 10,000, and
 // the memory of members is limited (GROUP_MAX_SIZE_REACHED); groups are, too (POLICY_VIOLATION).

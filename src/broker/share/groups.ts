@@ -39,7 +39,10 @@ export async function initialize(
   const outcomes = await Promise.all(
     topics.flatMap(({ topicId, partitions }) =>
       partitions.map(({ partitionIndex, startOffset }) =>
-        broker.shares.persister.initialize({ groupId, topicId, partitionIndex }, { stateEpoch, startOffset }),
+        broker.shares.persister
+          .initialize({ groupId, topicId, partitionIndex }, { stateEpoch, startOffset })
+          // The group has to hear of it, or it would wait for an answer.
+          .catch(() => ErrorCode.UNKNOWN_SERVER_ERROR),
       ),
     ),
   );

@@ -27,15 +27,14 @@ export function readTieredShared(
   if (tier === null) return NONE;
   const wanted = shared.flatMap((one) => {
     const fetchOffset = one.partition.nextFetchOffset();
-    const segment = one.led.log.tieredSegmentAt(fetchOffset);
-    return segment === null ? [] : [{ one, segment, fetchOffset }];
+    return one.led.log.tieredSegmentAt(fetchOffset) === null ? [] : [{ one, fetchOffset }];
   });
   if (wanted.length === 0) return NONE;
-  const reads = wanted.slice(0, MAX_TIERED_PARTITIONS).map(async ({ one, segment, fetchOffset }) => {
+  const reads = wanted.slice(0, MAX_TIERED_PARTITIONS).map(async ({ one, fetchOffset }) => {
     const { isReadCommitted } = limits;
     const maxBytes = Math.min(limits.maxBytes, MAX_READ_BYTES);
     const bounds = { maxBytes, upperBound: upperBound(one, isReadCommitted), minOneMessage: true };
-    return [one, { fetchOffset, read: await tier.read(segment, fetchOffset, bounds) }] as const;
+    return [one, { fetchOffset, read: await tier.readFrom(one.led.log, fetchOffset, bounds) }] as const;
   });
   return Promise.all(reads).then((all) => new Map(all));
 }

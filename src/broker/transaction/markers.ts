@@ -1,3 +1,4 @@
+import { TRANSACTIONS_V2 } from "#log/producer-state.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { WriteTxnMarkersRequest, WriteTxnMarkersResponse } from "#protocol/messages/27-write-txn-markers.ts";
 import type { TransactionCoordinator } from "#transaction/coordinator.ts";
@@ -97,7 +98,7 @@ export class TransactionMarkers {
   ): Promise<ErrorCode[]> {
     const topics = [...Map.groupBy(partitions, ({ topic }) => topic)];
     const { producerId, producerEpoch, isCommit, coordinatorEpoch, transactionVersion } = effect;
-    const answer = await this.#broker.peers.call(leaderId, WriteTxnMarkersRequest, WriteTxnMarkersResponse, {
+    const draft = {
       markers: [
         {
           producerId,
@@ -111,7 +112,11 @@ export class TransactionMarkers {
           })),
         },
       ],
-    });
+    };
+    const args = [leaderId, WriteTxnMarkersRequest, WriteTxnMarkersResponse, draft] as const;
+    const { peers } = this.#broker;
+    // From V2 on a marker that comes late finds a newer epoch: it is safe to send another one before the answer to the first.
+    const answer = await (transactionVersion >= TRANSACTIONS_V2 ? peers.ask(...args) : peers.call(...args));
     const written = new Set(
       answer?.markers.flatMap((marker) =>
         marker.topics.flatMap(({ name, partitions: answered }) =>

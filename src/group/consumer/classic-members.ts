@@ -170,6 +170,7 @@ export function syncConsumerGroup(
   if ((protocolType ?? CONSUMER) !== CONSUMER || (protocolName ?? protocol.name) !== protocol.name) {
     return syncError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   }
+  updateTarget(world, group, turn);
   if (group.targetEpoch > member.memberEpoch && member.state !== MemberState.UNREVOKED_PARTITIONS) {
     awaitJoin(group, member, turn);
     return syncError(ErrorCode.REBALANCE_IN_PROGRESS);
@@ -190,6 +191,8 @@ export function beatConsumerGroup(
   const member = findClassic(group, command);
   if (typeof member === "number") return member;
   restartSession(world, group, member.memberId, turn);
+  // Somebody may have left since, and members of the classic protocol may be all who still ask.
+  updateTarget(world, group, turn);
   const hasNextStep =
     member.memberEpoch < group.targetEpoch ||
     member.state === MemberState.UNREVOKED_PARTITIONS ||

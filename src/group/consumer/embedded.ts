@@ -30,13 +30,16 @@ export function readAssignment(
   return { partitions: byTopicId(topics, read.assignedPartitions) ?? new Map(), hasUserData };
 }
 
-/** An assignment in the version that the member's own subscription has. */
+const VERSION_BYTES = 2;
+
+/** An assignment in the version that the member's own subscription has; 0 where that says none. */
 export function writeAssignment(
   topics: GroupTopics,
   assignment: Assignment | OwnedPartitions,
   metadata: Uint8Array,
 ): Uint8Array {
-  const version = new DataView(metadata.buffer, metadata.byteOffset, metadata.byteLength).getInt16(0);
+  const view = new DataView(metadata.buffer, metadata.byteOffset, metadata.byteLength);
+  const version = metadata.length < VERSION_BYTES ? 0 : Math.max(0, view.getInt16(0));
   const assignedPartitions = [...assignment].flatMap(([topicId, partitions]) => {
     const topic = topics.topicName(topicId);
     return topic === undefined ? [] : [{ topic, partitions: [...partitions.keys()].sort((one, other) => one - other) }];

@@ -3,7 +3,7 @@ import type { Turn } from "../turn.ts";
 import { ConsumerGroup } from "./group.ts";
 import { type ConsumerMember, currentOf, NO_PARTITIONS, type OwnedPartitions, STATIC_LEAVE_EPOCH } from "./member.ts";
 import { canDowngradeWithout, downgrade } from "./migrate.ts";
-import { removeMember } from "./sessions.ts";
+import { removeMember, timerOf } from "./sessions.ts";
 import { beginEpoch } from "./subscribe.ts";
 import { type ConsumerWorld, change, metadataHashOf, type Refusal, refuse } from "./world.ts";
 
@@ -40,6 +40,7 @@ function pause(group: ConsumerGroup, member: ConsumerMember, turn: Turn): void {
     pendingRevocation: NO_PARTITIONS,
   };
   change(group, turn, { kind: "current", memberId: member.memberId, value });
+  turn.cancelTimer(timerOf(group, member.memberId, "rebalance"));
 }
 
 /** Whoever takes the place may commit with any epoch that it gets. */

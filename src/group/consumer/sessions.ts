@@ -1,6 +1,6 @@
 import type { Turn } from "../turn.ts";
 import type { ConsumerGroup } from "./group.ts";
-import { type ConsumerMember, currentOf, MemberState, subscriptionOf } from "./member.ts";
+import { type ConsumerMember, currentOf, MemberState, STATIC_LEAVE_EPOCH, subscriptionOf } from "./member.ts";
 import { type ConsumerWorld, change } from "./world.ts";
 
 // The clocks of members. `session`: it hasn't been heard of; `rebalance`: it hasn't given back what it must; `join` and `sync`: a member that
@@ -22,9 +22,10 @@ export function restartSession(world: ConsumerWorld, group: ConsumerGroup, membe
 
 /** The group has been loaded: nobody knows when its members were last heard of. */
 export function restartTimers(world: ConsumerWorld, group: ConsumerGroup, turn: Turn): void {
-  for (const { memberId, state, classic, rebalanceTimeoutMs } of group.members.values()) {
+  for (const { memberId, memberEpoch, state, classic, rebalanceTimeoutMs } of group.members.values()) {
     restartSession(world, group, memberId, turn);
-    if (classic === null && state === MemberState.UNREVOKED_PARTITIONS) {
+    const isAway = memberEpoch === STATIC_LEAVE_EPOCH;
+    if (classic === null && !isAway && state === MemberState.UNREVOKED_PARTITIONS) {
       turn.setTimer(timerOf(group, memberId, "rebalance"), rebalanceTimeoutMs);
     }
   }

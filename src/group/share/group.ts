@@ -131,11 +131,10 @@ export class ShareGroup implements Group {
     if (this.targetEpoch > 1) {
       yield { kind: "target-epoch", value: { epoch: this.targetEpoch, timestampMs: this.targetTimestampMs } };
     }
-    for (const { memberId } of this.byId.values()) {
-      const member = this.byId.get(memberId);
-      if (member === undefined) continue;
+    for (const [memberId, member] of this.byId) {
       yield { kind: "subscription", memberId, value: subscriptionOf(member) };
-      const { memberEpoch, previousMemberEpoch, assigned } = member;
+    }
+    for (const [memberId, { memberEpoch, previousMemberEpoch, assigned }] of this.byId) {
       yield { kind: "current", memberId, value: { memberEpoch, previousMemberEpoch, assigned } };
     }
     for (const [memberId, value] of this.targets) yield { kind: "target", memberId, value };

@@ -30,10 +30,12 @@ export function beginSharing(group: ShareGroup, topics: GroupTopics, turn: Turn)
     missing.set(topicId, { name, partitions });
   }
   if (missing.size === 0) return null;
-  const isKnown = (topicId: Uuid) => initialized.has(topicId) || initializing.has(topicId);
-  const startOffsets = new Map(
-    [...missing.keys()].map((topicId) => [topicId, isKnown(topicId) ? AT_THE_BEGINNING : WHEREVER]),
-  );
+  const startOffset = (topicId: Uuid, partitionIndex: number) => {
+    if (initialized.has(topicId)) return AT_THE_BEGINNING;
+    const asked = initializing.get(topicId)?.partitions;
+    // Nothing was heard of the first try: the group still hasn't had the topic.
+    return asked === undefined || asked.has(partitionIndex) ? WHEREVER : AT_THE_BEGINNING;
+  };
   noteInitializing(group, missing, turn);
   return {
     groupId: group.groupId,
@@ -42,7 +44,7 @@ export function beginSharing(group: ShareGroup, topics: GroupTopics, turn: Turn)
       topicId,
       partitions: [...partitions].map((partitionIndex) => ({
         partitionIndex,
-        startOffset: startOffsets.get(topicId) as number,
+        startOffset: startOffset(topicId, partitionIndex),
       })),
     })),
   };

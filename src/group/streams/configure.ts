@@ -1,5 +1,5 @@
 import type { GroupTopics } from "#ports/coordinator-log.ts";
-import { MAX_TASKS_PER_GROUP } from "./limits.ts";
+import { MAX_REPARTITION_PASSES, MAX_TASKS_PER_GROUP } from "./limits.ts";
 import { type StatusEntry, StreamsStatus } from "./status.ts";
 import { type InternalTopic, requiredTopics, type Subtopology, type Topology } from "./topology.ts";
 
@@ -91,24 +91,29 @@ function repartitionCounts(
   for (const { repartitionSourceTopics } of subtopologies) {
     for (const { name, partitions } of repartitionSourceTopics) if (partitions !== 0) counts.set(name, partitions);
   }
-  for (;;) {
+  for (let passes = 1; ; passes++) {
     let isStuck = false;
     let hasProgressed = false;
     for (const { sourceTopics, repartitionSourceTopics, repartitionSinkTopics } of subtopologies) {
-      for (const sink of repartitionSinkTopics) {
-        if (counts.has(sink)) continue;
-        const sources = [...repartitionSourceTopics.map(({ name }) => counts.get(name)), ...sourceTopics.map(external)];
-        const known = sources.filter((count) => count !== undefined);
-        if (known.length === 0) isStuck = true;
-        else {
-          counts.set(sink, largest(known));
-          hasProgressed = true;
-        }
+      const open = repartitionSinkTopics.filter((sink) => !counts.has(sink));
+      if (open.length === 0) continue;
+      const sources = [...repartitionSourceTopics.map(({ name }) => counts.get(name)), ...sourceTopics.map(external)];
+      const known = sources.filter((count) => count !== undefined);
+      if (known.length === 0) {
+        isStuck = true;
+        continue;
       }
+      const count = largest(known);
+      for (const sink of open) counts.set(sink, count);
+      hasProgressed = true;
     }
     if (!isStuck) break;
     if (!hasProgressed)
       return invalid("Repartition topics that are written and read in a circle have no number of partitions.");
+    if (passes === MAX_REPARTITION_PASSES)
+      return invalid(
+        `It takes more than ${MAX_REPARTITION_PASSES} passes to tell how many partitions the topics have.`,
+      );
   }
   for (const { repartitionSourceTopics } of subtopologies) {
     const unwritten = repartitionSourceTopics.find(({ name }) => !counts.has(name));

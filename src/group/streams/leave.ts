@@ -55,6 +55,7 @@ function pause(group: StreamsGroup, member: StreamsMember, turn: Turn): void {
     pendingRevocation: NO_HELD_TASKS,
   };
   change(group, turn, { kind: "current", memberId: member.memberId, value });
+  turn.cancelTimer(timerOf(group, "rebalance", member.memberId));
 }
 
 /** Whoever takes the place may commit with any epoch that it gets. */

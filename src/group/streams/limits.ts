@@ -41,6 +41,12 @@ export const MAX_TOPOLOGY_BYTES = 600_000;
  */
 export const MAX_TASKS_PER_GROUP = 20_000;
 
+/**
+ * How often a topology is gone through for the sizes of its repartition topics: once where whoever writes one comes before who reads it, else
+ * as often as the longest chain that is told backwards has topics. A topology that needs more gets STREAMS_INVALID_TOPOLOGY.
+ */
+export const MAX_REPARTITION_PASSES = 100;
+
 /** What a member may say about itself, counted as it is held in memory. More gets INVALID_REQUEST. */
 export const MAX_STREAMS_MEMBER_BYTES = 100_000;
 

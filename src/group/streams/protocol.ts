@@ -17,7 +17,7 @@ import {
 } from "./heartbeat.ts";
 import { removeMember } from "./leave.ts";
 import { DEFAULT_STREAMS_GROUP_CONFIG, type StreamsGroupConfig } from "./limits.ts";
-import { MemberState } from "./member.ts";
+import { MemberState, STATIC_LEAVE_EPOCH } from "./member.ts";
 import { updateTarget } from "./target.ts";
 import { type StreamsWorld, streamsGroup, timerOf } from "./world.ts";
 
@@ -52,9 +52,9 @@ export class StreamsGroups implements GroupProtocol<StreamsGroup> {
   /** The group has been loaded: nobody knows when its members were last heard of. It waits for no more of them. */
   restartTimers(group: StreamsGroup, turn: Turn): void {
     const { sessionTimeoutMs } = this.world.configOf(group.groupId);
-    for (const { memberId, state, rebalanceTimeoutMs } of group.members.values()) {
+    for (const { memberId, memberEpoch, state, rebalanceTimeoutMs } of group.members.values()) {
       turn.setTimer(timerOf(group, "session", memberId), sessionTimeoutMs);
-      if (state === MemberState.UNREVOKED_TASKS) {
+      if (memberEpoch !== STATIC_LEAVE_EPOCH && state === MemberState.UNREVOKED_TASKS) {
         turn.setTimer(timerOf(group, "rebalance", memberId), rebalanceTimeoutMs);
       }
     }

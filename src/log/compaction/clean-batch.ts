@@ -38,6 +38,11 @@ export interface CleaningRules {
   /** The topic's `delete.retention.ms`. */
   readonly deleteRetentionMs: number;
   readonly highWatermark: number;
+  /**
+   * The log begins with segments that the round can't reach: older values and aborted records may lie there, so what hides them stays, and
+   * the time until it goes doesn't begin.
+   */
+  readonly keepsDeletes: boolean;
   /** The last offsets of the keys in the dirty part. */
   readonly latest: OffsetMap;
   lastProduced(producerId: number): LastProduced | undefined;
@@ -77,7 +82,8 @@ export function cleanBatch(
   const empty = (): CleanedBatch => (staysEmpty ? emptied(compression, header) : DROPPED);
   try {
     if (isControl(header.attributes)) {
-      const isObsolete = transactions.isObsolete(header.producerId, markerOf(batch), lastOffset);
+      const isUnneeded = transactions.isObsolete(header.producerId, markerOf(batch), lastOffset);
+      const isObsolete = isUnneeded && !rules.keepsDeletes;
       const isDue = hasDeleteHorizon(header.attributes) && header.baseTimestamp <= rules.nowMs;
       if (header.recordCount === 0 || (isObsolete && isDue)) return empty();
       const choice = { kept: null, count: header.recordCount, canRebase: true, setsHorizon: isObsolete };
@@ -126,7 +132,8 @@ interface Choice {
 function chooseRecords(opened: OpenedBatch, rules: CleaningRules): Choice {
   const walk = new RecordWalk(opened);
   const { header } = opened;
-  const tombstonesStay = !hasDeleteHorizon(header.attributes) || rules.nowMs < header.baseTimestamp;
+  const isBeforeHorizon = !hasDeleteHorizon(header.attributes) || rules.nowMs < header.baseTimestamp;
+  const tombstonesStay = rules.keepsDeletes || isBeforeHorizon;
   const kept = new Uint8Array((walk.count + 7) >>> 3);
   let count = 0;
   let setsHorizon = false;
@@ -136,7 +143,7 @@ function chooseRecords(opened: OpenedBatch, rules: CleaningRules): Choice {
     const bit = walk.position - 1;
     kept[bit >>> 3] |= 1 << (bit & 7);
     count += 1;
-    if (!walk.hasValue) setsHorizon = true;
+    if (!walk.hasValue && !rules.keepsDeletes) setsHorizon = true;
     if (Math.abs(walk.timestampMs) > MAX_TIMESTAMP_MS) canRebase = false;
   }
   return { kept: count === walk.count ? null : kept, count, canRebase, setsHorizon: setsHorizon && canRebase };

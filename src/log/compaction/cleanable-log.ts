@@ -14,7 +14,7 @@ export interface CleanableSegment {
   readonly sealedAtMs: number;
   /** Its first row; later rows have larger sequences. */
   readonly fromSequence: number;
-  /** False once its rows have left the store for an object. */
+  /** False once its rows have left the store for an object. Such segments are the first ones of a log. */
   readonly hasRows: boolean;
   /** Retention or a deletion has taken it away. */
   readonly isRemoved: boolean;
@@ -30,6 +30,14 @@ export interface CleanableSlice {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * What became of a slice that was to be rewritten:
+ * - `staged`: it is, with the next commit;
+ * - `gone`: the segment or some of the slice's rows were taken away meanwhile;
+ * - `tooLong`: its batches need more rows than there were.
+ */
+export type RewriteOutcome = "staged" | "gone" | "tooLong";
+
 /** The segments of a partition, as compaction sees them. Nothing here waits; changes are staged for the next commit. */
 export interface CleanableSegments<Segment extends CleanableSegment> {
   /** By offset; the active segment isn't among them. */
@@ -38,15 +46,15 @@ export interface CleanableSegments<Segment extends CleanableSegment> {
   /** At least one batch of a claimed segment from a row on, about `maxBytes`; null behind the last. */
   readSlice(segment: Segment, fromSequence: number, maxBytes: number): CleanableSlice | null;
   /**
-   * Puts batches in the place of exactly these rows, in one commit, in which the transactions whose markers went are forgotten, too. False
-   * when the segment is gone, or when they need more rows than there were.
+   * Puts batches in the place of exactly these rows, in one commit, in which the transactions whose markers went are forgotten, too, and an
+   * object of the segment, which holds what it was before, is given up.
    */
   rewriteSlice(
     segment: Segment,
     slice: CleanableSlice,
     batches: readonly Uint8Array[],
     removedMarkers: readonly number[],
-  ): boolean;
+  ): RewriteOutcome;
   /** Makes one of neighbouring segments, all claimed. False when that can't be. */
   merge(segments: readonly Segment[]): boolean;
 }

@@ -8,7 +8,7 @@ export interface CleanableRange {
   readonly endOffset: number;
   /** Bytes of the segments that hold dirty records. */
   readonly dirtyBytes: number;
-  /** Of the bytes of all segments before `endOffset`, the share of `dirtyBytes`. A segment that is partly dirty counts as both, as in Kafka. */
+  /** Of the bytes of all segments with rows before `endOffset`, the share of `dirtyBytes`. A segment that is partly dirty counts as both, as in Kafka. */
   readonly dirtyRatio: number;
   /** `max.compaction.lag.ms` has passed for a dirty segment: the ratio doesn't matter. */
   readonly isOverdue: boolean;
@@ -23,6 +23,7 @@ export function cleanableRange(log: CleanableLog, config: CompactionConfig, nowM
   let dirtyBytes = 0;
   let isOverdue = false;
   for (const segment of segments) {
+    if (!segment.hasRows) continue;
     if (segment.baseOffset < firstDirtyOffset) cleanBytes += segment.sizeInBytes;
     if (segment.endOffset <= firstDirtyOffset) continue;
     if (segment.endOffset <= endOffset) dirtyBytes += segment.sizeInBytes;
@@ -57,11 +58,19 @@ export function nextDueMs(log: CleanableLog, config: CompactionConfig, nowMs: nu
   return dueMs;
 }
 
-/** A checkpoint outside the log is of no use: what was noted for a log that has been cut since, or never. */
+/**
+ * A checkpoint outside the log is of no use: what was noted for a log that has been cut since, or never. Segments that are in objects only,
+ * from a time when the topic was deleted from, can't be compacted: what is dirty begins behind them.
+ */
 function firstDirtyOf(log: CleanableLog): number {
   const { firstDirtyOffset, logStartOffset } = log;
-  if (firstDirtyOffset < logStartOffset || firstDirtyOffset > log.highWatermark) return logStartOffset;
-  return firstDirtyOffset;
+  const isOutside = firstDirtyOffset < logStartOffset || firstDirtyOffset > log.highWatermark;
+  let offset = isOutside ? logStartOffset : firstDirtyOffset;
+  for (const { hasRows, endOffset } of log.segments.sealed) {
+    if (hasRows) break;
+    offset = Math.max(offset, endOffset);
+  }
+  return offset;
 }
 
 /** The base of the first segment that is active, or not stable to its end, or too young. */

@@ -14,7 +14,7 @@ import { TransactionWalk } from "./transactions.ts";
  * - `more`: let others have a turn;
  * - `staged`: wait for the commit;
  * - `done`: the same, and there is no next one;
- * - `blocked`: somebody else has a segment, or it is gone: begin a new round some time.
+ * - `blocked`: somebody else has a segment, or rows of it are gone: begin a new round some time.
  */
 export type RoundStep = "more" | "staged" | "done" | "blocked";
 
@@ -26,6 +26,10 @@ export interface RoundOptions {
   readonly range: CleanableRange;
   /** Milliseconds since the epoch: the time of the whole round, as in Kafka. */
   readonly nowMs: number;
+}
+
+interface RoundRules extends CleaningRules {
+  keepsDeletes: boolean;
 }
 
 /** What takes the place of a slice. */
@@ -45,11 +49,12 @@ function newOutput(): SliceOutput {
  * holds; then everything up to there is walked from the start of the log, and rows that hold something useless are replaced, some at a time, each time
  * by one commit. A record only goes when the one that replaces it is in the log, before it goes from a later place; so whoever reads
  * meanwhile, and whoever starts again after a crash between any two steps, finds a log in which the last record of each key is there.
+ * Segments at the start of the log that are in objects only are passed over.
  */
 export class CompactionRound<Segment extends CleanableSegment = CleanableSegment> {
   private readonly log: CleanableLog<Segment>;
   private readonly options: RoundOptions;
-  private readonly rules: CleaningRules;
+  private readonly rules: RoundRules;
   private phase: "index" | "clean" | "merge" = "index";
   private transactions = new TransactionWalk();
   /** Where the next segment begins, and the one that is walked now. */
@@ -67,6 +72,7 @@ export class CompactionRound<Segment extends CleanableSegment = CleanableSegment
     this.rules = {
       nowMs,
       deleteRetentionMs: config.deleteRetentionMs,
+      keepsDeletes: false,
       latest,
       get highWatermark() {
         return log.highWatermark;
@@ -142,7 +148,7 @@ export class CompactionRound<Segment extends CleanableSegment = CleanableSegment
       const { output } = this;
       this.output = newOutput();
       if (!output.hasChanged) continue;
-      return this.replace(cursor.segment, slice, output) ? "staged" : "blocked";
+      return this.replace(cursor.segment, slice, output);
     }
     return "more";
   }
@@ -159,24 +165,30 @@ export class CompactionRound<Segment extends CleanableSegment = CleanableSegment
     else if (cleaned.kind === "rewritten") output.batches.push(cleaned);
   }
 
-  /** False when the segment is gone. */
-  private replace(segment: Segment, slice: CleanableSlice, { batches, removedMarkers }: SliceOutput): boolean {
+  /** Since the slice was read others had a turn: DeleteRecords may have taken rows of it. */
+  private replace(segment: Segment, slice: CleanableSlice, { batches, removedMarkers }: SliceOutput): RoundStep {
     const { segments } = this.log;
     const asIs = batches.map(({ bytes }) => bytes);
-    if (segments.rewriteSlice(segment, slice, asIs, removedMarkers)) return true;
-    if (segment.isRemoved) return false;
-    // What is useless must go now, or it would come back with the tombstone that hides it; new delete horizons can come another time.
-    const { compression } = this.options;
-    const smaller = batches.map(({ bytes, setsHorizon }) => (setsHorizon ? withoutHorizon(compression, bytes) : bytes));
-    if (segments.rewriteSlice(segment, slice, smaller, removedMarkers)) return true;
-    throw new Error("a compacted slice of a segment needs more rows than it had");
+    let outcome = segments.rewriteSlice(segment, slice, asIs, removedMarkers);
+    if (outcome === "tooLong") {
+      // What is useless must go now, or it would come back with the tombstone that hides it; new delete horizons can come another time.
+      const shorter = batches.map(({ bytes, setsHorizon }) =>
+        setsHorizon ? withoutHorizon(this.options.compression, bytes) : bytes,
+      );
+      outcome = segments.rewriteSlice(segment, slice, shorter, removedMarkers);
+    }
+    if (outcome === "tooLong") throw new Error("a compacted slice of a segment needs more rows than it had");
+    return outcome === "staged" ? "staged" : "blocked";
   }
 
-  /** The first segment at or after `nextOffset`, null when it begins at `endOffset` or later. */
+  /** The first segment with rows at or after `nextOffset`, null when it begins at `endOffset` or later. */
   private openNext(endOffset: number): SegmentCursor<Segment> | null | "blocked" {
-    const segment = this.log.segments.sealed.find((candidate) => candidate.endOffset > this.nextOffset);
+    const { sealed } = this.log.segments;
+    const segment = sealed.find((candidate) => candidate.hasRows && candidate.endOffset > this.nextOffset);
     if (segment === undefined || segment.baseOffset >= endOffset) return null;
-    if (!segment.hasRows || !segment.claim()) return "blocked";
+    if (!segment.claim()) return "blocked";
+    // Looked at each time: rows may leave in the middle of a round, but never those of a segment behind one that has some.
+    if (!sealed[0].hasRows) this.rules.keepsDeletes = true;
     const fromOffset = this.phase === "index" ? this.options.range.firstDirtyOffset : Number.NEGATIVE_INFINITY;
     const { baseOffset, endOffset: segmentEndOffset } = segment;
     this.transactions.add(this.log.abortedTransactions(Math.max(baseOffset, fromOffset), segmentEndOffset));
@@ -210,8 +222,8 @@ export class CompactionRound<Segment extends CleanableSegment = CleanableSegment
     const group: Segment[] = [];
     let sizeInBytes = 0;
     for (const segment of this.log.segments.sealed) {
-      if (segment.baseOffset < this.mergedTo) continue;
-      if (segment.endOffset > this.endOffset || !segment.hasRows) break;
+      if (segment.baseOffset < this.mergedTo || !segment.hasRows) continue;
+      if (segment.endOffset > this.endOffset) break;
       sizeInBytes += segment.sizeInBytes;
       const offsets = segment.endOffset - (group.at(0) ?? segment).baseOffset;
       const fits = sizeInBytes <= this.options.config.segmentBytes && offsets <= MAX_SEGMENT_OFFSETS;

@@ -1,4 +1,5 @@
 import { joined } from "#bytes/joined.ts";
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import type { SegmentObject } from "#ports/log-store.ts";
 import { BATCH_HEADER_BYTES, type BatchHeader, readBatchHeader } from "#records/batch.ts";
 import { PIECE_BYTES, READ_AHEAD_PIECES } from "./limits.ts";
@@ -54,15 +55,24 @@ export class BatchWindow {
     return header;
   }
 
-  /** The same without waiting: null also when it isn't loaded. */
+  /** The same without waiting: null also when it isn't loaded. `failure` is "broken" after what can't be a header. */
   loadedHeader(position: number): BatchHeader | null {
     if (position + BATCH_HEADER_BYTES > this.end) return null;
     const at = position % PIECE_BYTES;
     const piece = this.pieces.get((position - at) / PIECE_BYTES);
     if (piece === undefined) return null;
-    if (at + BATCH_HEADER_BYTES <= piece.length) return readBatchHeader(piece, at);
+    if (at + BATCH_HEADER_BYTES <= piece.length) return this.believed(position, piece, at);
     const parts = this.loadedRange(position, position + BATCH_HEADER_BYTES);
-    return parts === null ? null : readBatchHeader(joined(parts), 0);
+    return parts === null ? null : this.believed(position, joined(parts), 0);
+  }
+
+  /** A reader that goes on by a size which no batch has would come to no end, or behind the window's. */
+  private believed(position: number, bytes: Uint8Array, at: number): BatchHeader | null {
+    const header = headerIn(bytes, at);
+    const sizeInBytes = header?.sizeInBytes ?? 0;
+    if (sizeInBytes >= BATCH_HEADER_BYTES && position + sizeInBytes <= this.end) return header;
+    this.failure = "broken";
+    return null;
   }
 
   /** Views on the bytes of [from, end), or null when they aren't all loaded. */
@@ -82,6 +92,16 @@ export class BatchWindow {
     if (!(await this.ensure(position, position + sizeInBytes))) return null;
     const parts = this.loadedRange(position, position + sizeInBytes);
     return parts === null ? null : joined(parts);
+  }
+}
+
+/** The object store's bytes are not the client's: what is wrong with them must not close a connection. */
+function headerIn(bytes: Uint8Array, at: number): BatchHeader | null {
+  try {
+    return readBatchHeader(bytes, at);
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return null;
+    throw error;
   }
 }
 

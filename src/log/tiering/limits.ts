@@ -13,6 +13,9 @@ export const TIERED_READ_MAX_BYTES = 4 << 20;
 /** Reads of objects that are under way at once; the others wait. */
 export const MAX_TIERED_READS = 4;
 
+/** Reads that wait for their turn; one more is told to come again. */
+export const MAX_WAITING_TIERED_READS = 64;
+
 /** Pieces that are fetched beyond what was asked for when a reader goes on where it stopped. */
 export const READ_AHEAD_PIECES = 2;
 

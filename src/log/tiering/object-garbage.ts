@@ -5,7 +5,10 @@ import type { CommitMember, GroupCommit } from "../group-commit.ts";
 
 /** How long to wait before the object store is asked again after it failed. */
 const RETRY_MS = 30_000;
-/** What a process has sent before it died may arrive so much later: an object that was deleted meanwhile would be there for ever. */
+/**
+ * What a process has sent before it died, or before it gave up waiting, may arrive so much later: an object that was deleted meanwhile would
+ * be there for ever.
+ */
 const LATE_PUT_MS = 10_000;
 
 export interface GarbageOptions {
@@ -52,6 +55,11 @@ export class ObjectGarbage implements CommitMember {
   abandon(key: string): void {
     this.inUse.delete(key);
     this.wake();
+  }
+
+  /** The same of a key whose object may still be on its way. A process that ends meanwhile leaves it to the next one. */
+  abandonLate(key: string): void {
+    this.options.timers.set(() => this.abandon(key), LATE_PUT_MS);
   }
 
   /** There may be something on the list: looks after the next commit. */

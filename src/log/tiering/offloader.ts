@@ -71,7 +71,7 @@ export class Offloader {
       this.noteFailure(error);
     }
     this.isCopying = false;
-    if (object === null) this.giveUp(segment, key);
+    if (object === null) this.giveUpLate(segment, key);
     else this.settle(log, segment, object);
     this.options.onTiered(log);
   }
@@ -102,6 +102,12 @@ export class Offloader {
   private giveUp(segment: Segment, key: string): void {
     segment.release();
     this.options.garbage.abandon(key);
+  }
+
+  /** The same of a put that has failed: one that took too long may still land. */
+  private giveUpLate(segment: Segment, key: string): void {
+    segment.release();
+    this.options.garbage.abandonLate(key);
   }
 
   /** The segment stays claimed: what its object holds may not change any more. */

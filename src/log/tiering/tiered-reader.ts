@@ -4,11 +4,17 @@ import type { ObjectStore } from "#ports/object-store.ts";
 import { lastOffsetOf } from "#records/batch.ts";
 import { positionOfOffset, positionOfTimestamp } from "#records/segment-index.ts";
 import type { BatchTimestamps, TimestampOffset } from "../offsets-for-times.ts";
+import type { PartitionLog } from "../partition-log.ts";
 import type { ReadBatches, ReadLimits } from "../read.ts";
 import type { Segment } from "../segments.ts";
 import { BatchWindow } from "./batch-window.ts";
-import { MAX_TIERED_READS, TIERED_READ_MAX_BYTES } from "./limits.ts";
+import { MAX_TIERED_READS, MAX_WAITING_TIERED_READS, TIERED_READ_MAX_BYTES } from "./limits.ts";
 import { ObjectPieces, type ReadFailure } from "./object-pieces.ts";
+
+/** Whether somebody still wants what was asked for; a read that nobody wants any more takes no turn. */
+type IsWanted = () => boolean;
+
+const ALWAYS: IsWanted = () => true;
 
 export interface TieredFailure {
   readonly kind: "failed";
@@ -28,11 +34,36 @@ export class TieredReader {
   }
 
   /**
+   * `read` from the tiered segment that holds `fromOffset` on. Compaction may have left nothing at the end of a segment before it was
+   * tiered: then the batches come from the next one. Nothing, and `nextOffset` where the rows begin, when no tiered one has any.
+   */
+  async readFrom(
+    log: PartitionLog,
+    fromOffset: number,
+    limits: ReadLimits,
+    isWanted: IsWanted = ALWAYS,
+  ): Promise<ReadBatches | TieredFailure> {
+    let nextOffset = fromOffset;
+    for (let segment = log.tieredSegmentAt(nextOffset); segment !== null; segment = log.tieredSegmentAt(nextOffset)) {
+      const read = await this.read(segment, nextOffset, limits, isWanted);
+      const isGap = read.kind === "read" && read.sizeInBytes === 0 && read.nextOffset > nextOffset;
+      if (!isGap) return read;
+      nextOffset = read.nextOffset;
+    }
+    return batchesRead([], nextOffset);
+  }
+
+  /**
    * Whole batches from the one that holds `fromOffset` on, up to the segment's end, TIERED_READ_MAX_BYTES or the limits. Nothing, and
    * `nextOffset` at the segment's end, when it holds no record at or behind `fromOffset`.
    */
-  read(segment: Segment, fromOffset: number, limits: ReadLimits): Promise<ReadBatches | TieredFailure> {
-    return this.inTurn(segment, async (object) => {
+  read(
+    segment: Segment,
+    fromOffset: number,
+    limits: ReadLimits,
+    isWanted: IsWanted = ALWAYS,
+  ): Promise<ReadBatches | TieredFailure> {
+    const run = async (object: SegmentObject) => {
       const indexes = await this.pieces.indexesOf(object);
       if (!indexes.ok) return failed(indexes.failure);
       const window = new BatchWindow(object, this.pieces);
@@ -48,7 +79,8 @@ export class TieredReader {
       // As much again as it asks for now; of several readers each leaves the others room for theirs.
       window.readAhead(end, this.readsUnderWay === 1 ? maxBytes : 0);
       return batchesRead(window.loadedRange(first, end) ?? [], nextOffset ?? fromOffset);
-    });
+    };
+    return this.inTurn(segment, run, isWanted);
   }
 
   /** The first record of the segment with a timestamp of at least `timestampMs` that `batches` accepts, or null. */
@@ -124,20 +156,24 @@ export class TieredReader {
     });
   }
 
-  /** A bounded number of reads is under way at once, so that what they hold is bounded, too. */
+  /** A bounded number of reads is under way at once, so that what they hold is bounded, too; and a bounded number waits. */
   private async inTurn<T>(
     segment: Segment,
     run: (object: SegmentObject) => Promise<T | TieredFailure>,
+    isWanted: IsWanted = ALWAYS,
   ): Promise<T | TieredFailure> {
-    while (this.readsUnderWay >= MAX_TIERED_READS) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    // What was waited for may have been deleted meanwhile.
-    if (segment.isRemoved || segment.object === null) return failed("missing");
-    this.readsUnderWay += 1;
+    if (this.readsUnderWay < MAX_TIERED_READS) this.readsUnderWay += 1;
+    else if (this.waiting.length >= MAX_WAITING_TIERED_READS) return failed("unavailable");
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
-      return await run(segment.object);
+      // What was waited for may have been deleted meanwhile, and whoever wanted it may have gone.
+      if (segment.isRemoved || segment.object === null) return failed("missing");
+      return isWanted() ? await run(segment.object) : failed("unavailable");
     } finally {
-      this.readsUnderWay -= 1;
-      this.waiting.shift()?.();
+      // Whoever ends hands its turn over, also one that had no use for it: nobody else would wake those that wait.
+      const next = this.waiting.shift();
+      if (next === undefined) this.readsUnderWay -= 1;
+      else next();
     }
   }
 }

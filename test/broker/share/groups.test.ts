@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
 import { FindCoordinatorRequest, FindCoordinatorResponse } from "#protocol/messages/10-find-coordinator.ts";
 import { ListGroupsRequest, ListGroupsResponse } from "#protocol/messages/16-list-groups.ts";
@@ -146,6 +146,20 @@ describe("share groups", () => {
     expect((await beat(client, "a", 3)).errorCode).toBe(ErrorCode.NONE);
     await world.cluster.time.advance(45_000);
     expect(await describeGroup(client)).toMatchObject({ groupState: "Empty", members: [] });
+  });
+
+  it("try again with the next heartbeat when state couldn't be made, whatever the reason", async () => {
+    const world = await open();
+    const { persister } = world.cluster.broker(1).shares;
+    const failing = vi.spyOn(persister, "initialize").mockRejectedValueOnce(new Error("lost"));
+    const first = await beat(world.client, "a", 0, { subscribedTopicNames: ["t"] });
+    await settle();
+    expect(failing).toHaveBeenCalledTimes(1);
+    const second = await beat(world.client, "a", first.memberEpoch);
+    await settle();
+    expect(failing).toHaveBeenCalledTimes(2);
+    await world.cluster.time.advance(1_000);
+    expect(partitionsOf(await beat(world.client, "a", second.memberEpoch))).toEqual([0]);
   });
 
   it("get the partitions that a topic gets", async () => {

@@ -5,6 +5,7 @@ import { AcknowledgeType } from "#share/record-state.ts";
 import { CoreCluster, compression } from "../../doubles/core-cluster.ts";
 import { MemoryObjectStore } from "../../doubles/memory-object-store.ts";
 import { produce, V } from "../requests.ts";
+import { EARLIEST_LOCAL, HOUR_MS, StorageWorld, VALUE } from "../storage-world.ts";
 import { configure, initialize, ShareMember } from "./client.ts";
 
 const RECORDS = 9;
@@ -62,5 +63,30 @@ describe("share fetch from a tiered log", () => {
       }
     }
     expect(next).toBe(RECORDS);
+  });
+
+  it("goes on behind a gap that compaction has left at the end of a segment", async () => {
+    const world = await StorageWorld.open({ "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01" });
+    const { client } = world;
+    const topicId = world.cluster.brokers.get(1)?.cluster.topicByName("t")?.topicId ?? "";
+    await configure(client, { "share.auto.offset.reset": "earliest" });
+    await initialize(client, topicId);
+    // Two a segment; the second one of the first segment comes again.
+    for (const key of ["a", "k", "b", "c", "d", "k", "e"]) {
+      const record = { timestampMs: world.cluster.time.nowMs(), key: Buffer.from(key), value: VALUE };
+      await produce(client, "t", buildBatch(compression, [record]));
+    }
+    await world.pass(HOUR_MS);
+    await world.alter({ "cleanup.policy": "delete", "remote.storage.enable": "true", "local.retention.ms": "1000" });
+    await world.pass(HOUR_MS);
+    expect(await world.list(EARLIEST_LOCAL)).toBe(6);
+    const member = new ShareMember(world.cluster.connect(), topicId, "m");
+    const found: string[] = [];
+    for (let fetches = 0; fetches < 12; fetches++) {
+      const { acquired, errorCode } = await member.fetch([], { maxBytes: 1 });
+      expect(errorCode).toBe(0);
+      if (acquired !== "") found.push(acquired);
+    }
+    expect(found).toEqual(["0-0x1", "2-2x1", "3-3x1", "4-4x1", "5-5x1", "6-6x1"]);
   });
 });

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ApiKey } from "#protocol/api-keys.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ProduceRequest, ProduceResponse } from "#protocol/messages/00-produce.ts";
+import { ListOffsetsRequest, ListOffsetsResponse } from "#protocol/messages/02-list-offsets.ts";
+import { WriteTxnMarkersRequest, WriteTxnMarkersResponse } from "#protocol/messages/27-write-txn-markers.ts";
 import { batchOf, CoreCluster } from "../../doubles/core-cluster.ts";
 import { settle } from "../../doubles/manual-time.ts";
 import { createTopic, produce, produceDraft } from "../requests.ts";
@@ -77,6 +79,33 @@ describe("markers for partitions of other brokers", () => {
     expect(await producer.readCommitted("t", partition)).toEqual(["a"]);
   });
 
+  it("are sent again when there is no answer at all, and those that come after all end no later transaction", async () => {
+    const { cluster, partition } = await open();
+    const exchange = cluster.exchange;
+    const delayed: (() => Promise<Uint8Array>)[] = [];
+    cluster.exchange = (brokerId, frame) => {
+      if (apiKeyOf(frame) !== ApiKey.WriteTxnMarkers || delayed.length > 0) return exchange(brokerId, frame);
+      const copy = frame.slice();
+      delayed.push(() => exchange(brokerId, copy));
+      return new Promise(() => undefined);
+    };
+    const producer = new Producer(cluster, "id");
+    await producer.init();
+    await producer.send("t", "a", partition);
+    await producer.end(true);
+    await settle();
+    expect(await producer.state()).toBe("PrepareCommit");
+    await cluster.time.advance(10_000);
+    await producer.settled();
+    expect(await producer.state()).toBe("CompleteCommit");
+    await producer.send("t", "b", partition);
+    await delayed[0]();
+    expect(await producer.readCommitted("t", partition)).toEqual(["a"]);
+    await producer.end(false);
+    await producer.settled();
+    expect(await producer.readCommitted("t", partition)).toEqual(["a"]);
+  });
+
   it("that a coordinator sent before it crashed end no later transaction, also of an old client", async () => {
     const { cluster, here, partition } = await open();
     const exchange = cluster.exchange;
@@ -106,6 +135,34 @@ describe("markers for partitions of other brokers", () => {
     await producer.end(false);
     await producer.settled();
     expect(await producer.readCommitted("t", partition)).toEqual(["a"]);
+  });
+
+  it("are written once, however often a request names a partition", async () => {
+    const { cluster, partition } = await open();
+    const producer = new Producer(cluster, "id");
+    await producer.init();
+    await producer.send("t", "a", partition);
+    const { producerId, producerEpoch } = producer;
+    const leader = cluster.broker(1).cluster.partition("t", partition)?.leaderId;
+    const client = cluster.connect(leader);
+    const topics = [{ name: "t", partitionIndexes: [partition, partition, partition] }];
+    const marker = {
+      producerId,
+      producerEpoch: producerEpoch + 1,
+      transactionResult: false,
+      coordinatorEpoch: 0,
+      topics,
+    };
+    const answer = await client.call(WriteTxnMarkersRequest, WriteTxnMarkersResponse, 1, { markers: [marker] });
+    expect(answer.markers[0].topics[0].partitions).toEqual([{ partitionIndex: partition, errorCode: 0 }]);
+    const { partitions } = (
+      await client.call(ListOffsetsRequest, ListOffsetsResponse, 9, {
+        replicaId: -1,
+        topics: [{ name: "t", partitions: [{ partitionIndex: partition, timestamp: -1 }] }],
+      })
+    ).topics[0];
+    // The record and one marker.
+    expect(partitions[0].offset).toBe(2);
   });
 
   it("aren't needed where the topic is gone", async () => {

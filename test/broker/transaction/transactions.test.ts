@@ -201,8 +201,13 @@ describe("what is under way", () => {
     expect(listed.unknownStateFilters).toEqual(["Asleep"]);
     expect(listed.transactionStates).toMatchObject([{ transactionalId: "id", transactionState: "Ongoing" }]);
     const described = await client.call(DescribeProducersRequest, DescribeProducersResponse, 0, {
-      topics: [{ name: "t", partitionIndexes: [0, 9] }],
+      topics: [
+        { name: "t", partitionIndexes: [0, 9, 0] },
+        { name: "t", partitionIndexes: [9, 0] },
+      ],
     });
+    expect(described.topics).toHaveLength(1);
+    expect(described.topics[0].partitions).toHaveLength(2);
     expect(described.topics[0].partitions).toMatchObject([
       { errorCode: 0, activeProducers: [{ producerEpoch: 0, currentTxnStartOffset: 0, coordinatorEpoch: -1 }] },
       { errorCode: 3 },

@@ -22,6 +22,8 @@ export class ShareScenario {
   readonly played: PlayedCoordinator;
   private readonly epochs = new Map<string, number>();
   private toMake: StateToInitialize[] = [];
+  /** What share coordinators were asked to make, in order. */
+  readonly asked: StateToInitialize[] = [];
 
   constructor(topics = new NamedTopics()) {
     this.topics = topics;
@@ -87,7 +89,9 @@ export class ShareScenario {
     const reply = this.played.decide((turn) => this.machine.shares.heartbeat(command, turn));
     if (reply.kind !== "beat") return;
     this.epochs.set(memberId, reply.memberEpoch);
-    if (reply.initialize !== null) this.toMake.push(reply.initialize);
+    if (reply.initialize === null) return;
+    this.toMake.push(reply.initialize);
+    this.asked.push(reply.initialize);
   }
 
   private setTopic(name: string, partitions: number): void {

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { configureTopology } from "#group/streams/configure.ts";
+import { MAX_REPARTITION_PASSES } from "#group/streams/limits.ts";
 import { StreamsStatus } from "#group/streams/status.ts";
 import { isSameTopology, type Subtopology, topologyProblem } from "#group/streams/topology.ts";
 import { NamedTopics } from "../named-topics.ts";
@@ -136,6 +137,32 @@ describe("a topology and the topics that there are", () => {
     expect(configured(SIZES, unwritten)).toMatch(/Nothing writes/);
     const huge = topic("r", { partitions: 2_000_000_000 });
     expect(configured(SIZES, [writes("r"), subtopology("0", { repartitionSourceTopics: [huge] })])).toMatch(/tasks/);
+  });
+
+  it("goes through a chain that is told backwards so often and no oftener", () => {
+    const chain = (length: number) => [
+      subtopology("last", { repartitionSourceTopics: [topic(`r${length}`)] }),
+      ...Array.from({ length: length - 1 }, (_, at) => length - 1 - at).map((at) =>
+        subtopology(`s${at}`, { repartitionSourceTopics: [topic(`r${at}`)], repartitionSinkTopics: [`r${at + 1}`] }),
+      ),
+      writes("r1"),
+    ];
+    expect(configured(SIZES, chain(MAX_REPARTITION_PASSES))).toMatchObject({ status: MISSING_INTERNAL_TOPICS });
+    expect(configured(SIZES, chain(MAX_REPARTITION_PASSES + 1))).toMatch(/passes/);
+    expect(configured(SIZES, chain(MAX_REPARTITION_PASSES + 1).reverse())).toMatchObject({
+      status: MISSING_INTERNAL_TOPICS,
+    });
+  });
+
+  it("looks at the sources of a subtopology once, however many topics it writes", () => {
+    const names = Array.from({ length: 300 }, (_, at) => `t${at}`);
+    const sinks = names.map((name) => `${name}r`);
+    const topics = topicsOf(Object.fromEntries(names.map((name) => [name, 1])));
+    const count = vi.spyOn(topics, "partitionCountOf");
+    const wide = subtopology("0", { sourceTopics: names, repartitionSinkTopics: sinks });
+    const reader = subtopology("1", { repartitionSourceTopics: sinks.map((name) => topic(name)) });
+    expect(configureTopology(topology([wide, reader]), topics)).not.toHaveProperty("kind");
+    expect(count.mock.calls.length).toBeLessThan(5 * names.length);
   });
 });
 

@@ -55,6 +55,25 @@ describe("what may be compacted", () => {
     expect(range(log, { minCompactionLagMs: 10 }).endOffset).toBe(1);
   });
 
+  it("begins behind the segments without rows, which count for nothing", () => {
+    const log = logOf([NOW_MS - 5000, NOW_MS - 5000, NOW_MS, NOW_MS]);
+    for (const segment of log.segments.sealed.slice(0, 2)) segment.hasRows = false;
+    const { sizeInBytes } = log.segments.sealed[2];
+    const expected = {
+      firstDirtyOffset: 2,
+      endOffset: 4,
+      dirtyBytes: 2 * sizeInBytes,
+      dirtyRatio: 1,
+      isOverdue: false,
+    };
+    expect(range(log, { maxCompactionLagMs: 1000 })).toEqual(expected);
+    log.firstDirtyOffset = 3;
+    expect(range(log)).toMatchObject({ firstDirtyOffset: 3, dirtyRatio: 0.5 });
+    for (const segment of log.segments.sealed) segment.hasRows = false;
+    expect(range(log)).toMatchObject({ firstDirtyOffset: 4, dirtyBytes: 0 });
+    expect(nextDueMs(log, { ...CONFIG, maxCompactionLagMs: 10_000 }, NOW_MS)).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("begins behind what is compacted, unless the log says otherwise", () => {
     const log = logOf([NOW_MS, NOW_MS, NOW_MS, NOW_MS]);
     log.firstDirtyOffset = 3;

@@ -71,6 +71,18 @@ describe("the compactor", () => {
     expect(time.pending).toBe(0);
   });
 
+  it("sleeps when all that is sealed has no rows any more, and when the rest is compacted", async () => {
+    const [all, some] = [dirtyLog(), dirtyLog(4)];
+    for (const segment of [...all.segments.sealed, ...some.segments.sealed.slice(0, 2)]) segment.hasRows = false;
+    const { time, compactor } = setUp([all, some], { ...CONFIG, maxCompactionLagMs: 1 });
+    await time.advance(NOW_MS - time.nowMs());
+    compactor.wake();
+    await time.advance(BACKOFF_MS * 3);
+    expect(keys(all)).toEqual(["a", "a", "z"]);
+    expect(keys(some)).toEqual(["a", "a", "a", "z"]);
+    expect(time.pending).toBe(0);
+  });
+
   it("looks again when a partition becomes due by its age", async () => {
     const log = dirtyLog();
     const { time, compactor } = setUp([log], { ...CONFIG, minCleanableDirtyRatio: 1, maxCompactionLagMs: 10_000_000 });

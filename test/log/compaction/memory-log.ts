@@ -5,6 +5,7 @@ import type {
   CleanableSegment,
   CleanableSegments,
   CleanableSlice,
+  RewriteOutcome,
 } from "#log/compaction/cleanable-log.ts";
 import type { AbortedTransaction } from "#log/compaction/transactions.ts";
 import { lastOffsetOf, readBatchHeader } from "#records/batch.ts";
@@ -90,15 +91,17 @@ class MemorySegments implements CleanableSegments<MemorySegment> {
     slice: CleanableSlice,
     batches: readonly Uint8Array[],
     removedMarkers: readonly number[],
-  ): boolean {
-    if (segment.isRemoved || !segment.isClaimed || join(batches).length > this.maxRowBytes) return false;
+  ): RewriteOutcome {
+    if (!segment.isClaimed) throw new Error("a segment is rewritten that nobody claimed");
+    if (segment.isRemoved || slice.fromSequence < segment.fromSequence) return "gone";
+    if (join(batches).length > this.maxRowBytes) return "tooLong";
     const before = segment.rows.filter((row) => row.sequence < slice.fromSequence);
     const after = segment.rows.filter((row) => row.sequence >= slice.endSequence);
     const rewritten = batches.length === 0 ? [] : [{ sequence: slice.fromSequence, bytes: join(batches) }];
     segment.rows = [...before, ...rewritten, ...after];
     this.slicesRewritten += 1;
     this.removedMarkers.push(...removedMarkers);
-    return true;
+    return "staged";
   }
 
   merge(segments: readonly MemorySegment[]): boolean {

@@ -71,6 +71,8 @@ async function compact(logs: PartitionLogs, time = new ManualTime(), compaction 
   expect(errors).toEqual([]);
 }
 
+const NO_LAYOUT = { batchBytes: 0, offsetIndexBytes: 0, timeIndexBytes: 0 };
+
 const many = (key: string, count: number): KeyValue[] => Array.from({ length: count }, (_, i) => [key, `${i}`]);
 
 describe("compaction of a partition", () => {
@@ -149,6 +151,106 @@ describe("compaction of a partition", () => {
     await later.advance(2000);
     await compact(reopened, later, settings);
     expect(contents(again).filter(({ value }) => value === null)).toEqual([]);
+  });
+
+  it("is tried again when DeleteRecords takes rows of the slice that it is at", async () => {
+    const logs = openLogs(new MemoryLogStore(), TINY_CACHE);
+    const log = logs.getOrCreate(TOPIC, 0);
+    const inOneSegment = { config: { ...COMPACTED, segmentBytes: 1 << 20 } };
+    for (let i = 0; i < 8; i++) {
+      append(log, keyedBatch({ records: many("k", 1000) }), inOneSegment);
+      await logs.committed();
+    }
+    log.roll(NOW_MS);
+    await logs.committed();
+    const time = new ManualTime();
+    const { compactor, errors } = compactorOf(logs, time);
+    const [segment] = log.segments.sealed;
+    const rewrites: string[] = [];
+    const { readSlice, rewriteSlice } = log.segments;
+    let reads = 0;
+    log.segments.readSlice = (...args) => {
+      // The second time its slice is read in order to be rewritten; a turn takes half of it.
+      if (args[1] === segment.fromSequence && ++reads === 2) time.set(() => log.deleteRecordsBefore(1500), 0);
+      return readSlice.apply(log.segments, args);
+    };
+    log.segments.rewriteSlice = (...args) => {
+      const outcome = rewriteSlice.apply(log.segments, args);
+      rewrites.push(outcome);
+      return outcome;
+    };
+    compactor.wake();
+    await time.advance(BACKOFF_MS);
+    expect(rewrites).toEqual(["gone"]);
+    expect(segment.isRemoved || !segment.isFree).toBe(false);
+    await time.advance(BACKOFF_MS);
+    expect(errors).toEqual([]);
+    expect(rewrites).toEqual(["gone", "staged"]);
+    expect(contents(log).map(({ offset }) => offset)).toEqual([7999]);
+    expect(log.logStartOffset).toBe(1500);
+    compactor.close();
+  });
+
+  it("gives up objects that hold what it removed, and no others", async () => {
+    const store = new MemoryLogStore();
+    const logs = openLogs(store, TINY_CACHE);
+    const log = logs.getOrCreate(TOPIC, 0);
+    for (const key of ["a", "b", "a"]) {
+      appendKeyed(log, { records: many(key, 1) });
+      log.roll(NOW_MS);
+      await logs.committed();
+    }
+    const [changed, unchanged] = log.segments.sealed;
+    for (const [key, segment] of Object.entries({ changed, unchanged })) {
+      expect(log.segments.attachObject(segment, { ...NO_LAYOUT, key })).toBe(true);
+    }
+    await logs.committed();
+    await compact(logs);
+    expect(contents(log).map(({ offset }) => offset)).toEqual([1, 2]);
+    const reopened = openLogs(store.crashed(), TINY_CACHE).get(TOPIC, 0) as PartitionLog;
+    for (const { segments } of [log, reopened]) {
+      expect(segments.sealed.map(({ object }) => object?.key ?? null)).toEqual([null, "unchanged", null]);
+      expect(segments.dropRows(segments.sealed[0])).toBe(false);
+    }
+    expect(store.garbage(9)).toEqual(["changed"]);
+  });
+
+  it("compacts what lies behind segments that are in objects only, and keeps its tombstones", async () => {
+    const store = new MemoryLogStore();
+    const logs = openLogs(store, TINY_CACHE);
+    const log = logs.getOrCreate(TOPIC, 0);
+    const records: KeyValue[] = [
+      ["a", "1"],
+      ["b", "1"],
+      ["a", null],
+      ["b", "2"],
+      ["b", "3"],
+    ];
+    for (const record of records) {
+      appendKeyed(log, { records: [record] });
+      log.roll(NOW_MS);
+      await logs.committed();
+    }
+    for (const segment of log.segments.sealed.slice(0, 2)) {
+      log.segments.attachObject(segment, { ...NO_LAYOUT, key: `${segment.number}` });
+      expect(log.segments.dropRows(segment)).toBe(true);
+    }
+    await logs.committed();
+    const time = new ManualTime();
+    for (let i = 0; i < 3; i++) {
+      log.noteCleaned(0);
+      await compact(logs, time);
+    }
+    expect(log.firstDirtyOffset).toBe(5);
+    const rows = log.read(2, { maxBytes: 1 << 20, upperBound: 5, minOneMessage: true });
+    if (rows.kind !== "read") throw new Error("the rows can't be read");
+    expect(plainRecords(join(rows.chunks)).map(({ offset }) => offset)).toEqual([2, 4]);
+    log.deleteRecordsBefore(2);
+    for (let i = 0; i < 2; i++) {
+      log.noteCleaned(2);
+      await compact(logs, time);
+    }
+    expect(contents(log).map(({ offset }) => offset)).toEqual([4]);
   });
 
   it("stops when the topic is deleted in the middle of it", async () => {

@@ -6,7 +6,7 @@ import { KeyHash } from "#log/compaction/key-hash.ts";
 import { SLICE_MAX_BYTES, SLICE_MAX_RECORDS } from "#log/compaction/limits.ts";
 import { OffsetMap } from "#log/compaction/offset-map.ts";
 import { CompactionRound } from "#log/compaction/round.ts";
-import { Codec, readBatchHeader } from "#records/batch.ts";
+import { Codec, hasDeleteHorizon, readBatchHeader } from "#records/batch.ts";
 import { readBatches } from "#records/reader.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { ABORT, COMMIT, compression, type KeyValue, keyedBatch, markerBatch, NOW_MS, plainRecords } from "./setup.ts";
@@ -152,15 +152,63 @@ describe("a round of compaction", () => {
     expect(reads.reduce((sum, bytes) => sum + bytes)).toBe(2 * 40 * rowBytes);
   });
 
-  it("is blocked by who has a segment, and by a segment without rows", () => {
+  it("is blocked by who has a segment", () => {
     const log = logOf([[[["a", "1"]]], [[["a", "2"]]]]);
     log.segments.sealed[1].claim();
     expect(compact(log)).toBe("blocked");
     expect(log.segments.sealed[0].isClaimed).toBe(false);
-    log.segments.sealed[1].release();
-    log.segments.sealed[0].hasRows = false;
-    expect(compact(log)).toBe("blocked");
     expect(log.firstDirtyOffset).toBe(0);
+  });
+
+  it("passes over segments at the start that have no rows, and compacts what comes behind them", () => {
+    const log = logOf([[[["a", "1"]]], [[["a", "2"]]], [[["a", "3"]]], [[["a", "4"]], [["b", "1"]]]]);
+    for (const segment of log.segments.sealed.slice(0, 2)) segment.hasRows = false;
+    expect(compact(log)).toBe("done");
+    expect(offsets(log)).toEqual([0, 1, 3, 4]);
+    expect(log.firstDirtyOffset).toBe(5);
+    expect(log.segments.sealed.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
+  });
+
+  it("keeps what hides records in segments without rows, and begins its time when they are gone", () => {
+    const log = new MemoryLog();
+    log.append(keyedBatch({ baseOffset: 0, records: [["a", "1"]] }));
+    log.append(keyedBatch({ baseOffset: 1, transactional: true, producerId: 5, records: [["b", "1"]] }));
+    log.append(keyedBatch({ baseOffset: 2, transactional: true, producerId: 6, records: [["c", "1"]] }));
+    log.roll();
+    log.append(keyedBatch({ baseOffset: 3, records: [["a", null]] }));
+    log.append(keyedBatch({ baseOffset: 4, transactional: true, producerId: 5, records: [["b", "2"]] }));
+    log.append(markerBatch(ABORT, { baseOffset: 5, producerId: 5 }));
+    log.append(markerBatch(COMMIT, { baseOffset: 6, producerId: 6 }));
+    log.roll();
+    log.aborted = [{ producerId: 5, firstOffset: 1, lastOffset: 5 }];
+    log.segments.sealed[0].hasRows = false;
+    for (const nowMs of [NOW_MS, NOW_MS + 2000, NOW_MS + 4000]) compact(log, { nowMs });
+    expect(offsets(log)).toEqual([0, 1, 2, 3, 5, 6]);
+    expect(log.segments.removedMarkers).toEqual([]);
+    expect([...readBatches(log.bytes())].some(({ header }) => hasDeleteHorizon(header.attributes))).toBe(false);
+    log.segments.sealed.shift();
+    log.logStartOffset = 3;
+    compact(log, { nowMs: NOW_MS + 6000 });
+    expect(offsets(log)).toEqual([3, 5, 6]);
+    compact(log, { nowMs: NOW_MS + 8000 });
+    expect(offsets(log)).toEqual([]);
+  });
+
+  it("keeps them although it had a horizon before the rows left, also when they leave in the middle of it", () => {
+    const log = logOf([
+      [[["a", "1"]], [["b", "1"]]],
+      [[["a", null]], [["c", null]]],
+    ]);
+    compact(log, { config: { segmentBytes: 1 } });
+    expect(offsets(log)).toEqual([1, 2, 3]);
+    const nowMs = NOW_MS + 2000;
+    log.firstDirtyOffset = 0;
+    const round = newRound(log, { nowMs, config: { segmentBytes: 1 } });
+    expect(round.step()).toBe("more");
+    log.segments.sealed[0].hasRows = false;
+    for (let step = ""; step !== "done"; ) step = round.step();
+    compact(log, { nowMs });
+    expect(offsets(log)).toEqual([1, 2, 3]);
   });
 
   it("is blocked when its segment goes, and leaves nothing claimed", () => {

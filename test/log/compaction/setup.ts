@@ -77,6 +77,7 @@ export interface RulesOptions {
   readonly nowMs?: number;
   readonly deleteRetentionMs?: number;
   readonly highWatermark?: number;
+  readonly keepsDeletes?: boolean;
   readonly producers?: Readonly<Record<number, LastProduced>>;
   readonly mapMaxBytes?: number;
   readonly fromOffset?: number;
@@ -95,6 +96,7 @@ export function rulesOf(batches: readonly Uint8Array[], options: RulesOptions = 
     nowMs: options.nowMs ?? NOW_MS,
     deleteRetentionMs: options.deleteRetentionMs ?? 1000,
     highWatermark: options.highWatermark ?? Number.MAX_SAFE_INTEGER,
+    keepsDeletes: options.keepsDeletes ?? false,
     latest,
     lastProduced: (producerId) => options.producers?.[producerId],
   };

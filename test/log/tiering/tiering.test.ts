@@ -223,6 +223,25 @@ describe("objects of segments that are gone", () => {
     expect(restarted.store.partitions()).toEqual([]);
   });
 
+  it("are deleted only when a put that took too long has had its time", async () => {
+    const world = new TieredWorld(TIERED);
+    let land = () => {};
+    world.objects.put = async (key, chunks) => {
+      for await (const _ of chunks);
+      land = () => void world.objects.objects.set(key, new Uint8Array(1));
+      return { kind: "unavailable", reason: "took too long" };
+    };
+    await world.fill(10);
+    await world.time.advance(5_000);
+    await world.quiet();
+    land();
+    expect(world.store.garbage(9)).toHaveLength(1);
+    await world.time.advance(10_000);
+    await world.quiet();
+    expect(world.objects.objects.size).toBe(0);
+    expect(world.store.garbage(9)).toEqual([]);
+  });
+
   it("don't stay behind, and nothing is lost, whenever the process ends", async () => {
     const first = new TieredWorld({ ...TIERED, retentionBytes: 3000 });
     first.objects.settleMs = 90_000;

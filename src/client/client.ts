@@ -26,6 +26,9 @@ import { backoffMs, MAX_ATTEMPTS, sleep } from "./retry.ts";
 /** How long an answer may take beyond the time that the request itself lets the broker wait; the Java client's `request.timeout.ms`. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
+/** Kafka's limit. A longer name is no topic's, and from 32 KB on no request can carry it. */
+const MAX_TOPIC_NAME_CHARS = 249;
+
 const FRAME_CAPACITY_BYTES = 512;
 /** Record batches from this size on are copied once, into the finished frame. */
 const SPLICE_FROM_BYTES = 4 * 1024;
@@ -165,6 +168,7 @@ export class Client {
    * INVALID_TOPIC_EXCEPTION: nor can it.
    */
   async topic(name: string, options: TopicOptions = {}): Promise<Outcome<TopicView>> {
+    if (name.length > MAX_TOPIC_NAME_CHARS) return failure(ErrorCode.INVALID_TOPIC_EXCEPTION);
     const cached = options.isFresh ? null : this.cache.get(name, this.ports.clock.nowMs());
     if (cached !== null) return success(cached);
     for (let attempt = 1; ; attempt++) {

@@ -17,9 +17,17 @@ export interface BookOptions {
   readonly lane: string;
   /** Let the cluster create a topic that is asked for and doesn't exist. */
   readonly mayCreate: boolean;
+  /** Does somebody still need the topic, though it wasn't asked for in a long time? */
+  readonly isHeld?: (name: string) => boolean;
   /** Called after each answer and each failure to get one. */
   readonly onChange: () => void;
 }
+
+/**
+ * A topic that nobody asked for in this time isn't kept known (Kafka's default of `metadata.max.idle.ms`): else one that was deleted would
+ * be created again by asking for it.
+ */
+const METADATA_MAX_IDLE_MS = 300_000;
 
 /** Errors that a topic keeps: waiting wouldn't help. */
 export function isHopeless(errorCode: ErrorCode): boolean {
@@ -39,7 +47,8 @@ export interface LeaderHint {
 export class TopicBook {
   private readonly client: Client;
   private readonly options: BookOptions;
-  private readonly names = new Set<string>();
+  /** When each was last asked for, on the clock. */
+  private readonly names = new Map<string, number>();
   private readonly ids = new Set<Uuid>();
   private wantsAll = false;
   private readonly views = new Map<string, TopicView>();
@@ -62,11 +71,17 @@ export class TopicBook {
     this.options = options;
   }
 
-  /** Keeps the topic known from now on; asks at once when it isn't. */
+  /** Keeps the topic known as long as it is asked for again and again, or held; asks at once when it isn't. */
   track(name: string): void {
-    if (this.names.has(name)) return;
-    this.names.add(name);
+    if (this.touch(name)) return;
+    this.names.set(name, this.client.ports.clock.nowMs());
     this.ask();
+  }
+
+  private touch(name: string): boolean {
+    if (!this.names.has(name)) return false;
+    this.names.set(name, this.client.ports.clock.nowMs());
+    return true;
   }
 
   /** The same by its id, which the asked broker may not know yet: then `refresh` asks again. */
@@ -95,12 +110,15 @@ export class TopicBook {
     return this.views.values();
   }
 
-  /** What the last answer said of a topic that isn't known; NONE where there was none yet. */
+  /** What the last answer said of a topic that isn't known; NONE where there was none yet. Whoever waits for it keeps it known. */
   error(name: string): ErrorCode {
+    this.touch(name);
     return this.errors.get(name) ?? ErrorCode.NONE;
   }
 
+  /** Whoever has something for it keeps it known. */
   partition(name: string, index: number): PartitionView | undefined {
+    this.touch(name);
     return this.views.get(name)?.partitions[index];
   }
 
@@ -143,13 +161,13 @@ export class TopicBook {
 
   /** Is there a topic that no answer has said anything about? */
   private hasUnknown(): boolean {
-    for (const name of this.names) if (!this.views.has(name) && !this.errors.has(name)) return true;
+    for (const name of this.names.keys()) if (!this.views.has(name) && !this.errors.has(name)) return true;
     return false;
   }
 
   /** Does a topic lack something that may come by itself: its creation, a leader? */
   private hasGaps(): boolean {
-    for (const name of this.names) {
+    for (const name of this.names.keys()) {
       if (isRetriable(this.errors.get(name) ?? ErrorCode.NONE)) return true;
       if (this.views.get(name)?.partitions.some(({ leaderId }) => leaderId < 0)) return true;
     }
@@ -175,8 +193,19 @@ export class TopicBook {
     });
   }
 
+  private forgetIdle(): void {
+    const nowMs = this.client.ports.clock.nowMs();
+    for (const [name, usedMs] of this.names) {
+      if (nowMs - usedMs < METADATA_MAX_IDLE_MS || this.options.isHeld?.(name)) continue;
+      this.names.delete(name);
+      this.errors.delete(name);
+      if (!this.wantsAll) this.drop(name);
+    }
+  }
+
   private async askOnce(): Promise<boolean> {
-    const asked = [...this.names];
+    this.forgetIdle();
+    const asked = [...this.names.keys()];
     const named = asked.map((name) => ({ name }));
     const byId = [...this.ids].map((topicId) => ({ topicId, name: null }));
     const draft = {

@@ -27,13 +27,20 @@ interface Current {
 export class Delivery {
   readonly leaderId: number;
   private readonly target: DeliveryTarget;
+  private readonly fetchedBytes: number;
   private readonly batches: Iterator<readonly [partition: number, batch: FetchedBatch]>;
   private current: Current | null = null;
 
   constructor(leaderId: number, partitions: readonly FetchedPartition[], target: DeliveryTarget) {
     this.leaderId = leaderId;
     this.target = target;
+    this.fetchedBytes = partitions.reduce((sum, { records }) => sum + records.length, 0);
     this.batches = batchesOf(partitions);
+  }
+
+  /** The fetch answer, which is held to its last record, and the batch of it that is open. */
+  get heldBytes(): number {
+    return this.fetchedBytes + (this.current?.opened?.inflatedBytes ?? 0);
   }
 
   /** Is a batch open that is too large to be held while the reader takes a chunk? */

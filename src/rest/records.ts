@@ -44,11 +44,17 @@ export function recordRoutes(app: RestApp, budgets: Budgets): void {
 
 const encoder = new TextEncoder();
 
-/** What is read: `count` records at most, from `offset` on. */
-interface Reading {
+/** Where a read is asked to begin. */
+interface WantedStart {
   readonly topicName: string;
   readonly partition: number;
-  readonly offset: number;
+  /** Null: the first there is. */
+  readonly offset: number | null;
+}
+
+/** What is read: `count` records at most, from `start` on. */
+interface Reading extends WantedStart {
+  readonly start: number;
   readonly count: number;
   readonly format: EmbeddedFormat;
 }
@@ -69,9 +75,10 @@ async function read(c: RestContext, budgets: Budgets): Promise<Response> {
   if (isProblem(topic)) return refuse(topic);
   if (partition >= topic.partitions.length) return refuse(partitionNotFound);
   const format: EmbeddedFormat = contentType === JSON_EMBEDDED_TYPE ? "json" : "binary";
-  const start = await startOffset(c.env.client, { topicName: topic.name, partition, offset });
+  const wanted = { topicName: topic.name, partition, offset };
+  const start = await startOffset(c.env.client, wanted);
   if (isProblem(start)) return refuse(start);
-  const reading = { topicName: topic.name, partition, offset: start, count: count ?? 1, format };
+  const reading = { ...wanted, start, count: count ?? 1, format };
   return answerWithin(c, { budgets, reading, contentType });
 }
 
@@ -112,14 +119,7 @@ export async function existingTopic(c: RestContext, name: string): Promise<Topic
 }
 
 /** The offset to begin at, the earliest one where none is asked for; 400 for one that the partition doesn't have. */
-async function startOffset(
-  client: Client,
-  {
-    topicName,
-    partition,
-    offset,
-  }: { readonly topicName: string; readonly partition: number; readonly offset: number | null },
-): Promise<number | Problem> {
+async function startOffset(client: Client, { topicName, partition, offset }: WantedStart): Promise<number | Problem> {
   const [earliest, latest] = await Promise.all(
     [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((question) => listOffsets(client, topicName, [partition], question)),
   );
@@ -148,7 +148,7 @@ class Read {
   constructor(client: Client, reading: Reading) {
     this.client = client;
     this.reading = reading;
-    this.offset = reading.offset;
+    this.offset = reading.start;
   }
 
   /** The body of the answer: a JSON array. */
@@ -157,6 +157,12 @@ class Read {
     while (!this.isFull()) {
       const before = this.offset;
       const records = await this.fetch();
+      if (records === ErrorCode.OFFSET_OUT_OF_RANGE) {
+        if (this.items.length > 0) break;
+        const problem = await this.startAnew(++failures);
+        if (problem !== null) return problem;
+        continue;
+      }
       if (typeof records === "number") {
         this.client.forget(this.reading.topicName);
         if (!isStaleMetadata(records) || ++failures >= MAX_ATTEMPTS) return kafkaProblem(records);
@@ -168,6 +174,22 @@ class Read {
       if (this.offset === before) break;
     }
     return `[${this.items.join(",")}]`;
+  }
+
+  /**
+   * The log was cut while it was read. A leader raises its log start before that is committed, and tells only the committed one
+   * (docs/decisions/0028): for that long, an offset is in range for those who ask and out of range for those who fetch.
+   */
+  private async startAnew(failures: number): Promise<Problem | null> {
+    const { topicName, partition } = this.reading;
+    if (failures >= MAX_ATTEMPTS) {
+      return badRequest(`Offset ${this.offset} is out of range: partition ${partition} of ${topicName} was cut.`);
+    }
+    await this.client.backOff(failures);
+    const start = await startOffset(this.client, this.reading);
+    if (isProblem(start)) return start;
+    this.offset = Math.max(this.offset, start);
+    return null;
   }
 
   private isFull(): boolean {

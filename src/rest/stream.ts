@@ -10,13 +10,14 @@ import type { Budgets } from "./budget.ts";
 import { type RestApp, type RestContext, refuse } from "./context.ts";
 import { type Positions, parseCursor } from "./cursor.ts";
 import { commentFrame } from "./events.ts";
+import { HeldShare } from "./held-share.ts";
 import { ANSWER_PIECE_BYTES, MAX_STREAM_PARTITIONS } from "./limits.ts";
 import { EVENT_STREAM_TYPE, negotiate } from "./media.ts";
 import { PacedBytes } from "./paced.ts";
 import { badRequest, httpProblem, kafkaProblem, type Problem, partitionNotFound, unprocessable } from "./problems.ts";
 import { isProblem, readQuery, wholeNumber } from "./query.ts";
 import { existingTopic } from "./records.ts";
-import { Tail } from "./tail.ts";
+import { Tail, type TailStart } from "./tail.ts";
 
 const MAX_PARTITION = 0x7fffffff;
 
@@ -51,8 +52,8 @@ async function stream(c: RestContext, { budgets, onFailure }: StreamShares): Pro
   const positions = await startPositions(c.env.client, topic, wish);
   if (isProblem(positions)) return refuse(positions);
   const { client } = c.env;
-  const tail = new Tail(client, { topic, positions, followsNewPartitions: wish.partition === null, onFailure });
-  return new Response(new EventBody(client, tail, { budgets, onFailure }).stream(), {
+  const start = { topic, positions, followsNewPartitions: wish.partition === null };
+  return new Response(new EventBody(client, start, { budgets, onFailure }).stream(), {
     headers: { "content-type": EVENT_STREAM_TYPE, "cache-control": "no-store", "x-accel-buffering": "no" },
   });
 }
@@ -132,19 +133,34 @@ function startPosition(
 
 const encoder = new TextEncoder();
 
+const NO_ROOM = "there is no room for this stream now: come back with the last id";
+
 /** The body of a live tail, pulled by whoever reads: nothing is queued here beyond the chunk that was asked for. */
 class EventBody {
   private readonly client: Client;
   private readonly tail: Tail;
   private readonly shares: StreamShares;
+  /** What the tail holds while the client takes a chunk. */
+  private readonly held: HeldShare;
   /** A chunk that is larger than a piece, as far as the client hasn't taken it. */
   private chunk: PacedBytes | null = null;
   private isCancelled = false;
+  private isSlow = false;
+  /** The chunk that was handed out is the last but for a comment. */
+  private isOutOfRoom = false;
 
-  constructor(client: Client, tail: Tail, shares: StreamShares) {
+  constructor(
+    client: Client,
+    start: Pick<TailStart, "topic" | "positions" | "followsNewPartitions">,
+    shares: StreamShares,
+  ) {
     this.client = client;
-    this.tail = tail;
     this.shares = shares;
+    this.held = new HeldShare(shares.budgets.reads, client.ports, () => {
+      this.isSlow = true;
+      this.drop();
+    });
+    this.tail = new Tail(client, { ...start, onFailure: shares.onFailure, onHeld: () => this.hold() });
   }
 
   stream(): ReadableStream<Uint8Array> {
@@ -170,24 +186,35 @@ class EventBody {
 
   private close(): void {
     this.isCancelled = true;
+    this.drop();
+  }
+
+  private drop(): void {
     this.tail.close();
     this.chunk?.drop();
+    this.held.release();
   }
 
   /** Null ends the stream, be it inside an event: a client forgets that, and resumes behind the one before. */
   private async next(): Promise<Uint8Array | null> {
     const piece = this.chunk?.next() ?? null;
     if (piece !== null) return piece;
-    if (this.chunk?.isDropped) {
-      this.tail.close();
+    if (this.isSlow || this.chunk?.isDropped) {
+      this.drop();
       return null;
     }
     this.chunk = null;
+    this.held.release();
+    if (this.isOutOfRoom) {
+      this.isOutOfRoom = false;
+      return encoder.encode(commentFrame(NO_ROOM));
+    }
     const text = await this.tail.next();
     if (text === null) return null;
     const bytes = encoder.encode(text);
-    if (bytes.length <= 2 * ANSWER_PIECE_BYTES) return bytes;
-    return this.begin(bytes);
+    const first = bytes.length <= 2 * ANSWER_PIECE_BYTES ? bytes : this.begin(bytes);
+    this.hold();
+    return first;
   }
 
   /** A large chunk needs a share. Without one the stream ends: what was not sent comes when the client resumes. */
@@ -195,11 +222,17 @@ class EventBody {
     const { clock, timers } = this.client.ports;
     const lease = this.isCancelled ? null : this.shares.budgets.reads.tryTake(bytes.length, clock);
     if (lease === null) {
-      const text = commentFrame("there is no room for this stream now: come back with the last id");
       this.tail.close();
-      return encoder.encode(text);
+      return encoder.encode(commentFrame(NO_ROOM));
     }
     this.chunk = new PacedBytes(bytes, lease, timers);
     return this.chunk.next();
+  }
+
+  /** What the tail holds needs a share, too. Without one the stream ends behind the chunk that it gives. */
+  private hold(): void {
+    if (this.held.growTo(this.tail.heldBytes)) return;
+    this.isOutOfRoom = true;
+    this.tail.close();
   }
 }

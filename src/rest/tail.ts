@@ -19,7 +19,7 @@ import {
   STREAM_METADATA_MS,
   STREAM_WAIT_MS,
 } from "./limits.ts";
-import { httpProblem, kafkaProblem, unreadable } from "./problems.ts";
+import { httpProblem, kafkaProblem, type Problem, unreadable } from "./problems.ts";
 
 export interface TailStart {
   readonly topic: TopicView;
@@ -29,6 +29,8 @@ export interface TailStart {
   readonly followsNewPartitions: boolean;
   /** Told of an error that is a bug; the stream ends. */
   readonly onFailure: (error: Error) => void;
+  /** Told when `heldBytes` has grown while nobody waits for `next`. */
+  readonly onHeld: () => void;
 }
 
 /**
@@ -41,18 +43,25 @@ export class Tail {
   private topic: TopicView;
   private followsNewPartitions: boolean;
   private readonly onFailure: (error: Error) => void;
+  private readonly onHeld: () => void;
   private readonly positions: Map<number, number>;
   private readonly deliveries: Delivery[] = [];
   /** Leaders with a fetch under way or an answer that is not taken yet. */
   private readonly busyLeaders = new Set<number>();
   private readonly pendingFrames: string[] = [];
+  /** What ends the stream, behind all that is delivered still. */
+  private finalFrame: string | null = null;
   private fetches = 0;
   /** Failed fetches in a row, by leader. */
   private readonly failures = new Map<number, number>();
   private lastFailure: Failure | null = null;
   private refreshedMs: number;
   private sentMs: number;
+  /** Nothing is fetched any more. */
   private ended = false;
+  /** Nothing is shown any more. */
+  private isOver = false;
+  private isAsked = false;
   private wake: () => void = () => {};
 
   constructor(client: Client, start: TailStart) {
@@ -60,6 +69,7 @@ export class Tail {
     this.topic = start.topic;
     this.followsNewPartitions = start.followsNewPartitions;
     this.onFailure = start.onFailure;
+    this.onHeld = start.onHeld;
     this.positions = new Map([...start.positions].sort(([one], [other]) => one - other));
     this.refreshedMs = this.sentMs = client.ports.clock.nowMs();
     this.pendingFrames.push(openingFrame(this.positions));
@@ -70,6 +80,15 @@ export class Tail {
    * that passes it is the last. Null at the end. Not to be called again before it is settled.
    */
   async next(): Promise<string | null> {
+    this.isAsked = true;
+    try {
+      return await this.awaited();
+    } finally {
+      this.isAsked = false;
+    }
+  }
+
+  private async awaited(): Promise<string | null> {
     for (;;) {
       const text = this.take();
       if (text !== "") {
@@ -89,21 +108,28 @@ export class Tail {
     }
   }
 
+  /** What was fetched and is not taken yet takes so much memory. */
+  get heldBytes(): number {
+    return this.deliveries.reduce((sum, delivery) => sum + delivery.heldBytes, 0);
+  }
+
   /** Nobody reads any more. */
   close(): void {
     this.ended = true;
+    this.isOver = true;
     this.deliveries.length = 0;
     this.pendingFrames.length = 0;
     this.wake();
   }
 
   private take(): string {
+    if (this.isOver) return "";
     let text = this.pendingFrames.splice(0).join("");
     while (this.deliveries.length > 0) {
       const delivery = this.deliveries[0];
       if (text.length >= (delivery.isLarge ? STREAM_LARGE_CHUNK_BYTES : STREAM_CHUNK_BYTES)) {
         delivery.pause();
-        break;
+        return text;
       }
       const frame = this.nextFrame(delivery);
       if (frame !== null) {
@@ -113,7 +139,9 @@ export class Tail {
       this.deliveries.shift();
       this.busyLeaders.delete(delivery.leaderId);
     }
-    return text;
+    if (this.finalFrame === null) return text;
+    this.isOver = true;
+    return text + this.finalFrame;
   }
 
   private nextFrame(delivery: Delivery): string | null {
@@ -122,9 +150,9 @@ export class Tail {
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error;
       // Where the next batch begins can't be known: there is no way past it.
-      this.ended = true;
       this.deliveries.length = 0;
-      return problemFrame(unreadable(`The log can't be read any further: ${error.message}.`));
+      this.finish(unreadable(`The log can't be read any further: ${error.message}.`));
+      return null;
     }
   }
 
@@ -168,44 +196,58 @@ export class Tail {
     if (wrong === undefined) this.failures.delete(leaderId);
     else if (wrong.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) await this.skipToEarliest(leaderId, wrong.partition);
     else await this.fail(leaderId, failure(wrong.errorCode));
+    if (this.isOver) return;
     const good = answer.value.filter((partition) => partition.errorCode === ErrorCode.NONE);
     const { positions, topic, client } = this;
     this.deliveries.push(new Delivery(leaderId, good, { positions, topicName: topic.name, compression: client.ports }));
+    if (!this.isAsked) this.onHeld();
   }
 
   /** Notes an error after which the topic is looked at anew; ends the stream when it is final or has come too often. */
   private async fail(leaderId: number, problem: Failure): Promise<void> {
-    const failures = (this.failures.get(leaderId) ?? 0) + 1;
-    this.failures.set(leaderId, failures);
     this.lastFailure = problem;
     this.client.forget(this.topic.name);
     const isPassing = isRetriable(problem.errorCode) || isStaleMetadata(problem.errorCode);
-    if (!isPassing || failures >= MAX_ATTEMPTS) this.end(problem);
+    if (isPassing) await this.backOff(leaderId, problem);
+    else this.end(problem);
+  }
+
+  /** Before the leader is asked again; ends the stream when that was often enough. */
+  private async backOff(leaderId: number, problem: Failure): Promise<void> {
+    const failures = (this.failures.get(leaderId) ?? 0) + 1;
+    this.failures.set(leaderId, failures);
+    if (failures >= MAX_ATTEMPTS) this.end(problem);
     else await this.client.backOff(failures);
   }
 
   private end({ errorCode, message }: Failure): void {
+    this.finish(kafkaProblem(errorCode, message));
+  }
+
+  private finish(problem: Problem): void {
     this.ended = true;
-    this.pendingFrames.push(problemFrame(kafkaProblem(errorCode, message)));
+    this.finalFrame ??= problemFrame(problem);
   }
 
   /** A bug: nobody waits for what threw, so without this the leader would stay busy for ever. */
   private crash(error: Error): void {
     this.onFailure(error);
-    if (!this.ended) this.pendingFrames.push(problemFrame(httpProblem(500)));
-    this.ended = true;
+    this.finish(httpProblem(500));
     this.wake();
   }
 
-  /** The reader was slower than retention: goes on with what is left. Past the end there is nothing to go on with. */
+  /**
+   * The reader was slower than retention: goes on with what is left. A leader raises its log start before that is committed, and
+   * tells only the committed one (docs/decisions/0028): it is asked again for a while. Past the end there is nothing to go on with.
+   */
   private async skipToEarliest(leaderId: number, partition: number): Promise<void> {
     const earliest = await listOffsets(this.client, this.topic.name, [partition], EARLIEST_TIMESTAMP);
     if (failed(earliest)) return this.fail(leaderId, earliest);
     const from = this.positions.get(partition) ?? 0;
     const to = earliest.value.get(partition) ?? 0;
     if (to <= from) {
-      this.end(failure(ErrorCode.OFFSET_OUT_OF_RANGE, `partition ${partition} ends before offset ${from}`));
-      return;
+      const message = `partition ${partition} doesn't have offset ${from}`;
+      return this.backOff(leaderId, failure(ErrorCode.OFFSET_OUT_OF_RANGE, message));
     }
     this.positions.set(partition, to);
     this.pendingFrames.push(commentFrame(`partition ${partition}: offsets ${from} to ${to - 1} are gone`));

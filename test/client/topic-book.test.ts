@@ -18,7 +18,7 @@ function topic(leaderId: number, leaderEpoch: number, topicId = FIRST_ID): Topic
 }
 
 /** A book whose cluster answers with the topics of the moment; nothing happens but by `time.advance`. */
-function world(first: readonly TopicDraft[]) {
+function world(first: readonly TopicDraft[], isHeld: (name: string) => boolean = () => false) {
   const time = new ManualTime(0);
   const now = { topics: first, changes: 0 };
   const brokers = new ScriptedBrokers().on(ApiKey.Metadata, () => ({
@@ -35,6 +35,7 @@ function world(first: readonly TopicDraft[]) {
     requestTimeoutMs: 30_000,
     lane: "book",
     mayCreate: false,
+    isHeld,
     onChange: () => {
       now.changes++;
     },
@@ -132,6 +133,42 @@ describe("TopicBook", () => {
     book.refresh();
     await time.advance(1_000);
     expect([...book.topics()]).toEqual([]);
+    book.close();
+  });
+
+  it("forgets what nobody has asked for in five minutes, or it would bring back what was deleted", async () => {
+    const { time, now, book, asked } = world([topic(1, 0)]);
+    book.track("t");
+    for (let minute = 0; minute < 7; minute++) {
+      await time.advance(60_000);
+      book.track("t");
+    }
+    expect(asked().length).toBeGreaterThan(6);
+    expect(asked().every(({ topics }) => topics?.length === 1)).toBe(true);
+    now.topics = [];
+    await time.advance(200_000);
+    const before = asked().length;
+    await time.advance(300_000);
+    expect(asked().length).toBeGreaterThan(before);
+    expect(asked().at(-1)?.topics).toEqual([]);
+    expect(book.error("t")).toBe(ErrorCode.NONE);
+    now.topics = [topic(1, 0)];
+    book.track("t");
+    await time.advance(1);
+    expect(book.partition("t", 0)).toMatchObject({ leaderId: 1 });
+    book.close();
+  });
+
+  it.each(["held", "waited for", "written to"])("keeps a topic that is %s", async (how) => {
+    const known = how === "waited for" ? [] : [topic(1, 0)];
+    const { time, book, asked } = world(known, (name) => how === "held" && name === "t");
+    book.track("t");
+    for (let minute = 0; minute < 15; minute++) {
+      await time.advance(60_000);
+      if (how === "waited for") book.error("t");
+      if (how === "written to") book.partition("t", 0);
+    }
+    expect(asked().at(-1)?.topics).toMatchObject([{ name: "t" }]);
     book.close();
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ListOffsetsRequest } from "#protocol/messages/02-list-offsets.ts";
 import { Codec } from "#records/batch.ts";
 import { buildBatch } from "#records/builder.ts";
 import {
@@ -184,6 +185,49 @@ describe("GET /topics/{topic}/partitions/{partition}/records", () => {
     const response = await request("/topics/t/partitions/0/records?offset=0", init);
     expect(response.headers.get("content-type")).toBe("application/json");
     expect(await response.json()).toMatchObject([{ value: "MQ==" }]);
+  });
+
+  describe("while the log is cut, and its leader still tells the old start", () => {
+    function cutCluster(oldStarts: number) {
+      const made = cluster();
+      made.brokers.append("t", 0, batchOf("0", "1", "2", "3"));
+      made.brokers.partition("t", 0).logStartOffset = 2;
+      let told = 0;
+      made.brokers.intercept = ({ apiKey, body }) => {
+        if (apiKey !== 2 || (body as ListOffsetsRequest).topics[0].partitions[0].timestamp !== -2) return undefined;
+        return ++told > oldStarts
+          ? undefined
+          : { topics: [{ name: "t", partitions: [{ partitionIndex: 0, offset: 0 }] }] };
+      };
+      return made;
+    }
+
+    it.each([1, 5])("waits for the new one, told the old one %i times", async (oldStarts) => {
+      const { request } = cutCluster(oldStarts);
+      const response = await request("/topics/t/partitions/0/records?count=9");
+      expect(await response.json()).toMatchObject([{ offset: 2 }, { offset: 3 }]);
+    });
+
+    it.each([1, 1_000])("refuses an offset that is gone, told the old one %i times", async (oldStarts) => {
+      const { request } = cutCluster(oldStarts);
+      const response = await request("/topics/t/partitions/0/records?offset=1");
+      expect(response.status).toBe(400);
+      const message = expect.stringMatching(/^Offset 1 is out of range: partition 0 of t /);
+      expect(await response.json()).toEqual({ error_code: 400, message });
+    });
+
+    it("answers what it has", async () => {
+      const { brokers, request } = cluster();
+      for (let i = 0; i < 3; i++) brokers.append("t", 0, batchOf("x".repeat(READ_FETCH_BYTES - 500)));
+      brokers.beforeAnswer = ({ apiKey }) => {
+        if (apiKey === 1) brokers.partition("t", 0).logStartOffset = 3;
+      };
+      const response = await request("/topics/t/partitions/0/records?offset=0&count=3");
+      expect(response.status).toBe(200);
+      const shown = (await response.json()) as unknown[];
+      expect(shown.length).toBeGreaterThan(0);
+      expect(shown.length).toBeLessThan(3);
+    });
   });
 
   it("follows a partition to its new leader", async () => {

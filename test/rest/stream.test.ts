@@ -6,6 +6,7 @@ import { buildBatch } from "#records/builder.ts";
 import {
   MAX_STREAM_FETCHES,
   MAX_STREAM_PARTITIONS,
+  SLOW_READER_MS,
   STREAM_FETCH_BYTES,
   STREAM_HEARTBEAT_MS,
   STREAM_METADATA_MS,
@@ -198,7 +199,7 @@ describe("a live tail that goes on", () => {
     const reader = await open("?from=earliest");
     expect(brokers.requests(1)).toHaveLength(0);
     await reader.take(1);
-    await time.advance(10 * STREAM_HEARTBEAT_MS);
+    await time.advance(SLOW_READER_MS - 1);
     expect(brokers.requests(1)).toHaveLength(1);
     expect(await reader.take(7)).toHaveLength(7);
     await reader.cancel();

@@ -83,6 +83,26 @@ describe("what isn't there", () => {
   });
 
   it.each([
+    ["GET", "", 404, 40403],
+    ["GET", "/partitions/0/offsets", 404, 40403],
+    ["GET", "/partitions/0/records", 404, 40401],
+    ["GET", "/stream", 404, 40401],
+    ["POST", "", 400, 40002],
+    ["POST", "/partitions/0", 400, 40002],
+  ])("knows no topic whose name is too long for any request: %s %s", async (method, path, status, errorCode) => {
+    const { brokers, request, failures } = restCluster({ autoCreate: 1 });
+    const headers = { "content-type": "application/vnd.kafka.json.v2+json" };
+    const init = method === "GET" ? {} : { method, headers, body: '{"records":[{"value":1}]}' };
+    for (const name of ["t".repeat(250), "t".repeat(40_000)]) {
+      const response = await request(`/topics/${name}${path}`, init);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ error_code: errorCode });
+    }
+    expect(failures).toEqual([]);
+    expect(brokers.requests(3)).toEqual([]);
+  });
+
+  it.each([
     ["DELETE", "/topics", "GET, HEAD"],
     ["PUT", "/topics/t", "GET, POST, HEAD"],
     ["POST", "/topics/t/stream", "GET, HEAD"],

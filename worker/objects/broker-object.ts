@@ -18,6 +18,7 @@ import { objectStoreOf } from "../storage/object-store.ts";
 import { SqlLogStore } from "../storage/sql-log-store.ts";
 import { CommitFailures } from "./commit-failures.ts";
 import { controllerOf } from "./controller-stub.ts";
+import { rpcAnswer } from "./rpc-answer.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
 
 /** What the receive buffers of all connections may hold together: half of what an object has. */
@@ -105,7 +106,7 @@ export class BrokerObject extends DurableObject<Env> {
     if (this.#broker.stagedBytes >= MAX_STAGED_BYTES) await this.#broker.committed();
     const outcome = await dispatch(this.#broker, IN_PROCESS_PEER, frame);
     if (outcome === CLOSE_CONNECTION || outcome === NO_RESPONSE) return null;
-    return joinWithoutSize(outcome);
+    return rpcAnswer(outcome);
   }
 
   /** The object may sleep while nobody wants anything of it: then its logs still expire, and transactions that nobody ends are aborted. */
@@ -138,21 +139,6 @@ export class BrokerObject extends DurableObject<Env> {
   async updateImage(image: ClusterImage): Promise<void> {
     this.#broker.adopt(image);
   }
-}
-
-const SIZE_BYTES = 4;
-
-/** A copy of its own: what crosses RPC takes its whole backing buffer along. */
-function joinWithoutSize(pieces: readonly Uint8Array[]): Uint8Array {
-  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const joined = new Uint8Array(size - SIZE_BYTES);
-  let at = -SIZE_BYTES;
-  for (const piece of pieces) {
-    if (at < 0) joined.set(piece.subarray(SIZE_BYTES), 0);
-    else joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
 }
 
 /** Broker objects are named `broker-<id>`. */

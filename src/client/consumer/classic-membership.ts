@@ -55,6 +55,8 @@ export class ClassicMembership implements Membership {
   private failures = 0;
   private problem: Failure | null = null;
   private isOver = false;
+  /** The application stopped polling while a join was underway: what it brings is given up. */
+  private isLate = false;
   private beat: TimerHandle | null = null;
   private heardMs = 0;
   private joinedTopics = "";
@@ -79,7 +81,7 @@ export class ClassicMembership implements Membership {
     return this.parts.settings["partition.assignment.strategy"].every((assignor) => assignor.isCooperative);
   }
 
-  async poll(deadlineMs: number): Promise<Outcome<void>> {
+  async poll(deadlineMs: number, isWoken: () => boolean): Promise<Outcome<void>> {
     const { clock } = this.parts.client.ports;
     for (;;) {
       if (this.problem !== null) return this.problem;
@@ -92,15 +94,22 @@ export class ClassicMembership implements Membership {
       }
       if (!this.isJoining) {
         await this.prepare();
+        // Expelled or ended while the listener ran: there is something else to do first.
+        if (!this.isPrepared || this.problem !== null || this.isOver) continue;
         void this.join();
       }
       const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) return success(undefined);
+      if (leftMs <= 0 || isWoken()) return success(undefined);
       await this.changed.wait(leftMs);
     }
   }
 
+  woken(): void {
+    this.changed.notify();
+  }
+
   polling(isInside: boolean): void {
+    this.isLate = false;
     if (!this.isOver) this.watch.polling(isInside);
   }
 
@@ -112,6 +121,16 @@ export class ClassicMembership implements Membership {
     const { memberId, generationId } = this.generation;
     const groupInstanceId = this.parts.settings["group.instance.id"];
     return { groupId: this.groupId, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId };
+  }
+
+  refusal(): Failure | null {
+    if (!this.hasLost && this.generation.generationId >= 0) return null;
+    return failure(this.isJoining ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.UNKNOWN_MEMBER_ID);
+  }
+
+  /** Does this member, as leader, compare the topic with what it has shared out? */
+  watches(topic: string): boolean {
+    return this.counts?.has(topic) ?? false;
   }
 
   commitFailed(errorCode: number): boolean {
@@ -147,13 +166,15 @@ export class ClassicMembership implements Membership {
     this.isPrepared = true;
     const owned = this.host.owned();
     this.rememberHeld();
-    if (this.hasLost) await this.host.lose(owned);
+    const { hasLost } = this;
+    // Before the listener runs: it may throw, and the member may be expelled meanwhile.
+    this.hasLost = false;
+    if (hasLost) await this.host.lose(owned);
     else if (!this.isCooperative) await this.host.revoke(owned);
     else {
       const topics = new Set(this.host.topics());
       await this.host.revoke(owned.filter(({ topic }) => !topics.has(topic)));
     }
-    this.hasLost = false;
   }
 
   private rememberHeld(): void {
@@ -163,6 +184,7 @@ export class ClassicMembership implements Membership {
   }
 
   private async join(): Promise<void> {
+    const before = this.generation;
     this.isJoining = true;
     this.needsJoin = false;
     this.stopBeating();
@@ -171,6 +193,12 @@ export class ClassicMembership implements Membership {
     if (this.failures > 0) await sleep(this.parts.client.ports.timers, this.pauseMs());
     this.joined = this.isOver ? failure(ErrorCode.OPERATION_NOT_ATTEMPTED) : await this.attempt(topics);
     this.isJoining = false;
+    if (this.isLate) void this.expire();
+    else if (this.generation !== before && this.generation.generationId >= 0) {
+      // The coordinator counts on heartbeats from its answer on, whenever the application polls again.
+      this.heardMs = this.parts.client.ports.clock.nowMs();
+      this.scheduleBeat();
+    }
     this.changed.notify();
     this.parts.notify();
   }
@@ -235,18 +263,21 @@ export class ClassicMembership implements Membership {
     if (failed(joined)) return this.joinFailed(joined);
     this.failures = 0;
     this.isPrepared = false;
-    const { partitions } = joined.value;
+    const { partitions, generation } = joined.value;
     const now = new Set(partitions.map(partitionKey));
     const owned = this.host.owned();
     const before = new Set(owned.map(partitionKey));
     const revoked = owned.filter((partition) => !now.has(partitionKey(partition)));
     // What goes to another member is free only now: the next rebalance gives it out.
     if (revoked.length > 0) this.needsJoin = true;
-    await this.host.revoke(revoked);
-    await this.host.assign(partitions.filter((partition) => !before.has(partitionKey(partition))));
-    this.rememberHeld();
-    this.heardMs = this.parts.client.ports.clock.nowMs();
-    this.scheduleBeat();
+    try {
+      await this.host.revoke(revoked);
+    } finally {
+      // What came is this member's also when the listener throws; not when it was expelled meanwhile.
+      if (this.generation === generation)
+        await this.host.assign(partitions.filter((partition) => !before.has(partitionKey(partition))));
+      this.rememberHeld();
+    }
   }
 
   private joinFailed(reason: Failure): void {
@@ -271,6 +302,8 @@ export class ClassicMembership implements Membership {
     const memberId = errorCode === ErrorCode.UNKNOWN_MEMBER_ID ? "" : this.generation.memberId;
     this.rememberHeld();
     this.generation = { ...NO_GENERATION, memberId };
+    // What a join has brought belongs to a generation that is gone.
+    this.joined = null;
     this.needsJoin = true;
     this.isPrepared = false;
     this.hasLost = true;
@@ -325,6 +358,7 @@ export class ClassicMembership implements Membership {
   /** The application hasn't polled for too long: the others shall have its partitions. */
   private async expire(): Promise<void> {
     const { memberId } = this.generation;
+    this.isLate = this.isJoining;
     if (memberId === "" || this.isOver || this.isJoining) return;
     const isStatic = this.parts.settings["group.instance.id"] !== null;
     this.expelled(ErrorCode.UNKNOWN_MEMBER_ID);

@@ -11,6 +11,8 @@ export interface CommittingGroup {
   readonly coordinator: Coordinator;
   readonly lane: string;
   metadata(): GroupMetadata;
+  /** Why nothing can be committed now; null when it can. Under no generation a group that is empty would take any offset. */
+  refusal(): Failure | null;
   /** True when the same commit may succeed soon. */
   commitFailed(errorCode: number): boolean;
 }
@@ -45,10 +47,19 @@ export class Committer {
     if (offsets.length === 0) return success(undefined);
     const wrong = offsets.find(({ offset }) => !isOffset(offset));
     if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
-    const isAgain = ({ errorCode }: Failure) => this.group.commitFailed(errorCode) || isRetriable(errorCode);
-    return await attempts(this.parts.client.ports, { ...this.limits(timeoutMs), isAgain }, async () => {
+    let refused: Failure | null = null;
+    // The member itself has refused: it knows already, and waits for the next poll.
+    const isAgain = (reason: Failure) =>
+      reason !== refused && (this.group.commitFailed(reason.errorCode) || isRetriable(reason.errorCode));
+    return await attempts(this.parts.client.ports, { ...this.limits(timeoutMs), isAgain }, async (isCut) => {
+      refused = this.group.refusal();
+      if (refused !== null) return refused;
       const found = await this.group.coordinator.find();
       if (failed(found)) return found;
+      // Finding it may have taken long.
+      refused = this.group.refusal();
+      if (refused !== null) return refused;
+      if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
       const outcome = await commitOffsets({ ...this.asking, brokerId: found.value }, this.group.metadata(), offsets);
       this.group.coordinator.note(outcome.errorCode);
       return outcome;
@@ -101,7 +112,7 @@ export class Committer {
   private limits(timeoutMs: number) {
     const { settings } = this.parts;
     const backoff = { firstMs: settings["retry.backoff.ms"], maxMs: settings["retry.backoff.max.ms"] };
-    return { deadlineMs: this.nowMs() + timeoutMs, backoff };
+    return { deadlineMs: this.nowMs() + timeoutMs, backoff, isCutAtDeadline: true };
   }
 
   private nowMs(): number {

@@ -1,12 +1,12 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { Alarm } from "../alarm.ts";
 import type { Client } from "../client.ts";
-import { Coordinator, CoordinatorKey } from "../coordinator.ts";
+import type { Coordinator } from "../coordinator.ts";
 import type { TopicView } from "../metadata.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { within } from "../retry.ts";
 import { Signal } from "../signal.ts";
-import { isHopeless, TopicBook } from "../topic-book.ts";
+import { isHopeless } from "../topic-book.ts";
 import {
   type GroupMetadata,
   isOffset,
@@ -22,6 +22,7 @@ import { GroupMembership } from "./group-membership.ts";
 import type { Membership, RebalanceListener } from "./membership.ts";
 import { offsetsAt, type TimeQuestion } from "./offset-queries.ts";
 import type { OffsetAnswer } from "./offset-requests.ts";
+import { openBook, openCoordinator } from "./opening.ts";
 import type { ConsumerParts } from "./parts.ts";
 import { PositionLookup } from "./position-lookup.ts";
 import { RebalanceDesk } from "./rebalance-desk.ts";
@@ -74,12 +75,9 @@ export class Consumer {
     this.lane = `consumer-${ports.random.uuid()}`;
     this.changed = new Signal(ports.timers);
     const notify = () => this.changed.notify();
-    const book = new TopicBook(client, {
-      maxAgeMs: settings["metadata.max.age.ms"],
-      backoff: { firstMs: settings["retry.backoff.ms"], maxMs: settings["retry.backoff.max.ms"] },
-      requestTimeoutMs: settings["request.timeout.ms"],
+    const book = openBook(client, settings, {
       lane: `${this.lane}-lookup`,
-      mayCreate: settings["allow.auto.create.topics"],
+      isHeld: (topic) => this.holds(topic),
       onChange: () => this.metadataChanged(),
     });
     const complain = (problem: Failure) => {
@@ -89,35 +87,27 @@ export class Consumer {
     const alarm = new Alarm(ports, notify);
     this.parts = { client, settings, book, assignment: new Assignment(), notify, alarm, complain };
     this.fetcher = new Fetcher(this.parts, `${this.lane}-fetch`);
-    this.coordinator = this.openCoordinator();
+    this.coordinator = openCoordinator(client, settings, `${this.lane}-group`);
     this.committer = this.coordinator && this.openCommitter(this.coordinator);
-    const access = this.coordinator && { coordinator: this.coordinator, metadata: () => this.groupIdentity() };
+    const access = this.coordinator && { coordinator: this.coordinator, metadata: () => this.groupMetadata() };
     this.lookup = new PositionLookup(this.parts, `${this.lane}-lookup`, access);
-  }
-
-  private openCoordinator(): Coordinator | null {
-    const key = this.settings["group.id"];
-    if (key === null) return null;
-    const requestTimeoutMs = this.settings["request.timeout.ms"];
-    return new Coordinator(this.client, {
-      keyType: CoordinatorKey.GROUP,
-      key,
-      lane: `${this.lane}-group`,
-      requestTimeoutMs,
-    });
   }
 
   private openCommitter(coordinator: Coordinator): Committer {
     return new Committer(this.parts, {
       coordinator,
       lane: `${this.lane}-group`,
-      metadata: () => this.groupIdentity(),
+      metadata: () => this.groupMetadata(),
+      refusal: () => this.membership?.refusal() ?? null,
       commitFailed: (errorCode) => this.membership?.commitFailed(errorCode) ?? false,
     });
   }
 
-  private groupIdentity(): GroupMetadata {
-    return this.membership?.metadata() ?? { groupId: this.settings["group.id"] ?? "" };
+  /** Must the topic stay known, however long nobody asks for it? */
+  private holds(topic: string): boolean {
+    if (this.subscribed?.topics().includes(topic)) return true;
+    if (this.membership instanceof ClassicMembership && this.membership.watches(topic)) return true;
+    return this.parts.assignment.all().some((state) => state.topic === topic);
   }
 
   private metadataChanged(): void {
@@ -174,14 +164,17 @@ export class Consumer {
 
   /** Leaves the group, and reads nothing any more. */
   async unsubscribe(): Promise<void> {
-    const { membership, desk } = this;
-    await desk?.revoke(desk.owned());
-    this.membership = null;
-    this.subscribed = null;
-    this.desk = null;
-    this.parts.assignment.remove(this.parts.assignment.partitions());
-    this.parts.book.trackAll(false);
-    await membership?.leave();
+    const { membership } = this;
+    try {
+      await this.desk?.giveUp(membership?.refusal() != null);
+    } finally {
+      this.membership = null;
+      this.subscribed = null;
+      this.desk = null;
+      this.parts.assignment.remove(this.parts.assignment.partitions());
+      this.parts.book.trackAll(false);
+      await membership?.leave();
+    }
   }
 
   assignment(): TopicPartition[] {
@@ -217,7 +210,7 @@ export class Consumer {
     const { clock } = this.client.ports;
     for (;;) {
       this.lookAtTopics();
-      const member = (await this.membership?.poll(deadlineMs)) ?? success(undefined);
+      const member = (await this.membership?.poll(deadlineMs, () => this.isWoken)) ?? success(undefined);
       if (failed(member)) return member;
       if (this.isClosed) return CLOSED;
       const { problem } = this;
@@ -246,6 +239,7 @@ export class Consumer {
   /** Lets the `poll` that waits, or the next one, return at once. */
   wakeup(): void {
     this.isWoken = true;
+    this.membership?.woken();
     this.changed.notify();
   }
 
@@ -372,7 +366,7 @@ export class Consumer {
 
   /** For a producer's `sendOffsetsToTransaction`: who this member is in its group. */
   groupMetadata(): GroupMetadata {
-    return this.groupIdentity();
+    return this.membership?.metadata() ?? { groupId: this.settings["group.id"] ?? "" };
   }
 
   /** Commits where that is automatic, leaves the group, and ends; gives up on what takes longer than `timeoutMs`. */
@@ -381,19 +375,25 @@ export class Consumer {
     this.isClosed = true;
     this.changed.notify();
     const { timers, transport } = this.client.ports;
-    await within<unknown>(timers, timeoutMs, this.end(), undefined);
-    this.parts.book.close();
-    this.parts.alarm.cancel();
-    for (const lane of ["lookup", "fetch", "group", "group-join"]) transport.release?.(`${this.lane}-${lane}`);
+    try {
+      await within<unknown>(timers, timeoutMs, this.end(), undefined);
+    } finally {
+      this.parts.book.close();
+      this.parts.alarm.cancel();
+      for (const lane of ["lookup", "fetch", "group", "group-join"]) transport.release?.(`${this.lane}-${lane}`);
+    }
   }
 
   private async end(): Promise<void> {
     const { desk, membership, committer } = this;
     // The fetches that wait would keep nobody waiting: they end with their connections.
     const fetched = this.fetcher.close();
-    if (desk === null) await committer?.beforeLeaving(this.assignment());
-    else await desk.revoke(desk.owned());
-    await membership?.leave();
+    try {
+      if (desk === null) await committer?.beforeLeaving(this.assignment());
+      else await desk.giveUp(membership?.refusal() != null);
+    } finally {
+      await membership?.leave();
+    }
     await fetched;
   }
 }

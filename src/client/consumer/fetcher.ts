@@ -122,7 +122,11 @@ export class Fetcher {
     );
     this.busy.delete(brokerId);
     if (this.isClosed) return;
-    if (failed(answer)) session.lost();
+    if (failed(answer)) {
+      session.lost();
+      // A follower that has gone isn't asked again before the leader names one anew.
+      for (const { state } of wanted) state.replicaId = -1;
+    }
     const isAnswered = !failed(answer) && session.answered(answer.value.errorCode, answer.value.sessionId);
     this.noteBroker(brokerId, isAnswered);
     if (failed(answer)) book.refresh();

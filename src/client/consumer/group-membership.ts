@@ -69,8 +69,9 @@ export class GroupMembership implements Membership {
     if (this.problem !== null) return this.problem;
     if (this.isOver) return success(undefined);
     if (this.hasLost) {
-      await this.host.lose(this.host.owned());
+      // Before the listener runs: it may throw, and the member may be fenced meanwhile.
       this.hasLost = false;
+      await this.host.lose(this.host.owned());
     }
     if (!this.hasBegun || this.isAway) {
       this.hasBegun = true;
@@ -80,6 +81,9 @@ export class GroupMembership implements Membership {
     await this.reconcile();
     return success(undefined);
   }
+
+  /** Its `poll` waits for nothing but the listener. */
+  woken(): void {}
 
   polling(isInside: boolean): void {
     if (!this.isOver) this.watch.polling(isInside);
@@ -99,6 +103,10 @@ export class GroupMembership implements Membership {
       generationIdOrMemberEpoch: isMember ? memberEpoch : -1,
       groupInstanceId,
     };
+  }
+
+  refusal(): Failure | null {
+    return !this.hasLost && this.memberEpoch > JOIN_EPOCH ? null : failure(ErrorCode.UNKNOWN_MEMBER_ID);
   }
 
   commitFailed(errorCode: number): boolean {

@@ -1,4 +1,4 @@
-import type { Outcome } from "../outcome.ts";
+import type { Failure, Outcome } from "../outcome.ts";
 import type { GroupMetadata, TopicPartition } from "../topic-partition.ts";
 
 /** What the application is told about its partitions. All of it happens inside `poll` and `close`, which wait for what is returned. */
@@ -28,14 +28,20 @@ export interface RebalanceHost {
 export interface Membership {
   /**
    * Does what is due inside `poll`, at most until `deadlineMs` on the clock: callbacks, and waiting for an assignment that the consumer has
-   * to have. A failure is final.
+   * to have, until `isWoken` holds (`woken` says when to look). A failure is final.
    */
-  poll(deadlineMs: number): Promise<Outcome<void>>;
+  poll(deadlineMs: number, isWoken: () => boolean): Promise<Outcome<void>>;
+  woken(): void;
   /** `poll` has begun or ended: between two of them no more than `max.poll.interval.ms` may pass. */
   polling(isInside: boolean): void;
   /** The subscription is another one now. */
   subscriptionChanged(): void;
   metadata(): GroupMetadata;
+  /**
+   * Why this member can't commit: it has no place in the group, and what it holds may have another owner. Null when it can. REBALANCE_IN_PROGRESS:
+   * it is joining; UNKNOWN_MEMBER_ID: it isn't.
+   */
+  refusal(): Failure | null;
   /** A commit was refused for this reason. True when the member will soon know better, and the commit may be tried again. */
   commitFailed(errorCode: number): boolean;
   /** Leaves the group, unless a static member is to come back: then it only stays silent. */

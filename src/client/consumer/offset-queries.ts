@@ -28,7 +28,8 @@ export async function offsetsAt(
   const deadlineMs = client.ports.clock.nowMs() + timeoutMs;
   const isAgain = ({ errorCode }: Failure) => isRetriable(errorCode);
   const call = { lane, timeoutMs: settings["request.timeout.ms"] };
-  return await attempts<ReadonlyMap<string, OffsetAnswer>>(client.ports, { deadlineMs, backoff, isAgain }, async () => {
+  const limits = { deadlineMs, backoff, isAgain, isCutAtDeadline: true };
+  return await attempts<ReadonlyMap<string, OffsetAnswer>>(client.ports, limits, async () => {
     const missing = questions.filter((question) => !answers.has(partitionKey(question)));
     const leaders = Map.groupBy(missing, ({ topic, partition }) => book.partition(topic, partition)?.leaderId ?? -1);
     let problem: Failure | null = leaders.delete(-1) ? failure(ErrorCode.LEADER_NOT_AVAILABLE) : null;

@@ -43,18 +43,30 @@ export class RebalanceDesk implements RebalanceHost {
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return;
     this.markLeaving(partitions);
-    await this.committer.beforeLeaving(partitions);
-    await this.listener.onPartitionsRevoked?.(partitions);
-    this.parts.assignment.remove(partitions);
+    try {
+      await this.committer.beforeLeaving(partitions);
+      await this.listener.onPartitionsRevoked?.(partitions);
+    } finally {
+      // They go also when the listener throws, or they would stay and never be read.
+      this.parts.assignment.remove(partitions);
+    }
   }
 
   async lose(partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return;
     this.markLeaving(partitions);
     const { listener } = this;
-    if (listener.onPartitionsLost === undefined) await listener.onPartitionsRevoked?.(partitions);
-    else await listener.onPartitionsLost(partitions);
-    this.parts.assignment.remove(partitions);
+    try {
+      if (listener.onPartitionsLost === undefined) await listener.onPartitionsRevoked?.(partitions);
+      else await listener.onPartitionsLost(partitions);
+    } finally {
+      this.parts.assignment.remove(partitions);
+    }
+  }
+
+  /** The end of its part in the group, which may have given the partitions to others already. */
+  giveUp(hasLost: boolean): Promise<void> {
+    return hasLost ? this.lose(this.owned()) : this.revoke(this.owned());
   }
 
   private markLeaving(partitions: readonly TopicPartition[]): void {

@@ -38,6 +38,9 @@ interface Waiting {
   timer: TimerHandle | null;
 }
 
+/** What became of a record that was to be put into a batch. A failure: it never can be. */
+const TAKEN = success(true);
+const HAS_TO_WAIT = success(false);
 const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The producer is closed.");
 /** Records say how far their timestamps lie apart in numbers of this size. */
 const MAX_TIMESTAMP_MS = 2 ** 51;
@@ -152,7 +155,9 @@ export class Producer {
     const sizeInBytes = estimatedBytes(stored);
     if (sizeInBytes > Math.min(this.settings["max.request.size"], this.settings["buffer.memory"])) {
       const message = `The record takes ${sizeInBytes} bytes, more than max.request.size or buffer.memory.`;
-      return Promise.resolve(failure(ErrorCode.MESSAGE_TOO_LARGE, message));
+      const reason = failure(ErrorCode.MESSAGE_TOO_LARGE, message);
+      this.transactions?.broke(reason);
+      return Promise.resolve(reason);
     }
     const company = this.undelivered[this.undelivered.length - 1];
     company.count++;
@@ -232,11 +237,14 @@ export class Producer {
     return this.transactions?.end(false) ?? Promise.resolve(NOT_TRANSACTIONAL);
   }
 
-  /** Delivers what was given, aborts an open transaction, and ends. What isn't done after `timeoutMs` fails. */
+  /**
+   * Delivers what was given, waits for a transaction that is being ended, aborts one that isn't, and ends. What isn't done after
+   * `timeoutMs` fails, and a transaction that hasn't ended by then is left to its time-out.
+   */
   async close(timeoutMs = this.settings["delivery.timeout.ms"]): Promise<void> {
     if (this.isClosed) return;
     const { timers, transport } = this.client.ports;
-    const work = this.transactions?.isOpen ? this.abortTransaction() : this.flush();
+    const work = this.transactions?.isOpen ? this.transactions.wrapUp() : this.flush();
     if (timeoutMs > 0) await within<unknown>(timers, Math.min(timeoutMs, LONGEST_MS), work, undefined);
     this.isClosed = true;
     this.transactions?.close();
@@ -252,7 +260,13 @@ export class Producer {
     const row = this.waiting.get(record.topic);
     if (row === undefined) {
       this.book.track(record.topic);
-      if (this.append(record, pending)) return;
+      const taken = this.append(record, pending);
+      if (taken === TAKEN) return;
+      if (failed(taken)) {
+        pending.settle(taken);
+        this.transactions?.broke(taken);
+        return;
+      }
     }
     const timeoutMs = Math.min(this.settings["max.block.ms"], LONGEST_MS);
     const entry: Waiting = { record, pending, timer: null };
@@ -267,34 +281,31 @@ export class Producer {
     return used > 0 && used + pending.sizeInBytes > this.settings["buffer.memory"];
   }
 
-  /** False when the record has to wait. */
-  private append(record: OutgoingRecord, pending: PendingRecord): boolean {
+  private append(record: OutgoingRecord, pending: PendingRecord): Outcome<boolean> {
     const view = this.book.topic(record.topic);
     if (view === undefined) {
       const error = this.book.error(record.topic);
       if (!isHopeless(error)) {
         // Before the first answer it is being asked for already.
         if (error !== ErrorCode.NONE) this.book.refresh();
-        return false;
+        return HAS_TO_WAIT;
       }
-      pending.settle(failure(error));
-      return true;
+      return failure(error);
     }
-    if (this.isFull(pending)) return false;
+    if (this.isFull(pending)) return HAS_TO_WAIT;
     const { key, value } = pending.record;
     const named = record.partition ?? null;
     const partition = named ?? this.partitioning.choose(view, key, value);
     if (partition < 0 || partition >= view.partitions.length) {
       if (partition >= 0 && named !== null) {
         this.book.refresh();
-        return false;
+        return HAS_TO_WAIT;
       }
-      pending.settle(failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${record.topic} has no partition ${partition}.`));
-      return true;
+      return failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${record.topic} has no partition ${partition}.`);
     }
     const { isFull } = this.sender.append(record.topic, partition, pending);
     if (named === null) this.partitioning.appended(view, partition, pending.sizeInBytes, isFull);
-    return true;
+    return TAKEN;
   }
 
   private tooLate(entry: Waiting): void {
@@ -305,7 +316,9 @@ export class Producer {
     const error = this.book.error(topic);
     const message =
       error === ErrorCode.NONE ? `No room for a record of ${topic} in max.block.ms.` : `${topic} isn't known.`;
-    this.settleWaiting(entry, failure(isRetriable(error) ? error : ErrorCode.REQUEST_TIMED_OUT, message));
+    const reason = failure(isRetriable(error) ? error : ErrorCode.REQUEST_TIMED_OUT, message);
+    this.settleWaiting(entry, reason);
+    this.transactions?.broke(reason);
   }
 
   private settleWaiting(entry: Waiting, reason: Failure): void {
@@ -320,18 +333,25 @@ export class Producer {
   }
 
   private admitWaiting(): void {
+    const legal = this.problem ?? this.transactions?.mayWrite(true) ?? success(undefined);
+    let lost: Failure | null = null;
     for (const [topic, row] of this.waiting) {
-      const legal = this.transactions?.mayWrite(true) ?? success(undefined);
       let count = 0;
       for (const entry of row) {
-        if (failed(legal)) this.settleWaiting(entry, legal);
-        else if (!this.append(entry.record, entry.pending)) break;
-        entry.timer?.cancel();
+        const taken = failed(legal) ? legal : this.append(entry.record, entry.pending);
+        if (taken === HAS_TO_WAIT) break;
+        if (!failed(taken)) entry.timer?.cancel();
+        else {
+          this.settleWaiting(entry, taken);
+          if (taken !== legal) lost ??= taken;
+        }
         count++;
       }
       if (count === row.length) this.waiting.delete(topic);
       else row.splice(0, count);
     }
+    // Not before all rows are in order: it leads here again.
+    if (lost !== null) this.transactions?.broke(lost);
   }
 
   /** For idempotence alone; a transaction's producer id comes from its coordinator. */
@@ -350,6 +370,7 @@ export class Producer {
       if (failed(outcome)) {
         this.problem = outcome;
         this.sender.close(outcome);
+        this.admitWaiting();
       } else this.sequences?.adopt(outcome.value, false);
       this.sender.schedule();
     });

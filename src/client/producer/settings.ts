@@ -11,6 +11,7 @@ export interface CustomPartitioner {
 }
 
 const INT64_LIMIT = Number.MAX_SAFE_INTEGER;
+const INT32_LIMIT = 2_147_483_647;
 /** What Kafka accepts as `max.in.flight.requests.per.connection` of an idempotent producer: brokers remember five batches. */
 export const MAX_IDEMPOTENT_IN_FLIGHT = 5;
 
@@ -71,7 +72,8 @@ export const CODECS: Readonly<Record<ProducerSettings["compression.type"], Codec
 
 /**
  * Reads and checks settings as Kafka's producer does: idempotence is on unless another setting forbids it, and it is an error
- * only where both were given. INVALID_CONFIG names the setting.
+ * only where both were given; `delivery.timeout.ms` grows to what the others need unless it was given itself. INVALID_CONFIG names
+ * the setting.
  */
 export function producerSettings(options: ProducerOptions): Outcome<ProducerSettings> {
   const read = readSettings(PRODUCER_RULES, options);
@@ -82,12 +84,12 @@ export function producerSettings(options: ProducerOptions): Outcome<ProducerSett
   const isAsked = options["enable.idempotence"] !== undefined || transactional;
   if (settings["enable.idempotence"] && conflict !== null) {
     if (isAsked) return failure(ErrorCode.INVALID_CONFIG, conflict);
-    return checkTimes({ ...settings, "enable.idempotence": false });
+    return checkTimes({ ...settings, "enable.idempotence": false }, options);
   }
   if (transactional && !settings["enable.idempotence"]) {
     return failure(ErrorCode.INVALID_CONFIG, "A transactional.id needs enable.idempotence.");
   }
-  return checkTimes(settings);
+  return checkTimes(settings, options);
 }
 
 function idempotenceConflict(settings: ProducerSettings): string | null {
@@ -99,9 +101,11 @@ function idempotenceConflict(settings: ProducerSettings): string | null {
   return null;
 }
 
-function checkTimes(settings: ProducerSettings): Outcome<ProducerSettings> {
-  if (settings["delivery.timeout.ms"] < settings["linger.ms"] + settings["request.timeout.ms"]) {
+function checkTimes(settings: ProducerSettings, options: ProducerOptions): Outcome<ProducerSettings> {
+  const leastMs = Math.min(settings["linger.ms"] + settings["request.timeout.ms"], INT32_LIMIT);
+  if (settings["delivery.timeout.ms"] >= leastMs) return success(settings);
+  if (options["delivery.timeout.ms"] !== undefined) {
     return failure(ErrorCode.INVALID_CONFIG, "delivery.timeout.ms is at least linger.ms + request.timeout.ms.");
   }
-  return success(settings);
+  return success({ ...settings, "delivery.timeout.ms": leastMs });
 }

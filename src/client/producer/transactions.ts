@@ -40,6 +40,9 @@ export interface TransactionParts {
 
 /** The first partition of a transaction often meets the end of the one before it: that is soon over. */
 const ADD_BACKOFF_MS = 20;
+const LATE = failure(ErrorCode.REQUEST_TIMED_OUT, "The transaction hasn't ended in max.block.ms; ask again.");
+const UNHEARD = failure(ErrorCode.INVALID_TXN_STATE, "Whether the last transaction has ended must be asked for first.");
+const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The producer was closed before the transaction ended.");
 
 /** The transactions of one producer: asks the coordinators what `TransactionState` says is next. */
 export class Transactions implements TransactionGate {
@@ -48,10 +51,12 @@ export class Transactions implements TransactionGate {
   private readonly coordinator: Coordinator;
   private readonly groups = new Map<string, Coordinator>();
   private readonly wanted = new Map<string, TopicPartition>();
-  private isAdding = false;
+  /** A request for partitions that is under way (V1). */
+  private adding: Promise<void> | null = null;
   private isClosed = false;
   /** What the cluster said last; decides for the next transaction. */
   private isV2Offered = false;
+  /** An end that somebody asked for, until its outcome has been handed out: that may take more than one call. */
   private ending: { readonly committed: boolean; readonly done: Promise<Outcome<void>> } | null = null;
   private readonly offsetCommits = new Set<Promise<unknown>>();
 
@@ -107,7 +112,7 @@ export class Transactions implements TransactionGate {
   }
 
   begin(): Outcome<void> {
-    const legal = this.state.check("begin");
+    const legal = this.ending === null ? this.state.check("begin") : UNHEARD;
     if (!failed(legal)) this.state.begin(this.isV2Offered);
     return legal;
   }
@@ -117,7 +122,7 @@ export class Transactions implements TransactionGate {
     const key = partitionKey(batch);
     if (this.state.isV2 || this.state.added.has(key)) return true;
     this.wanted.set(key, { topic: batch.topic, partition: batch.partition });
-    if (!this.isAdding) void this.add();
+    this.adding ??= this.add();
     return false;
   }
 
@@ -139,7 +144,6 @@ export class Transactions implements TransactionGate {
   }
 
   private async add(): Promise<void> {
-    this.isAdding = true;
     const partitions = [...this.wanted.values()];
     this.wanted.clear();
     const { settings } = this.parts;
@@ -156,14 +160,14 @@ export class Transactions implements TransactionGate {
       if (!failed(added) || isLost(added)) this.state.hasStarted = true;
       return added;
     });
-    this.isAdding = false;
+    this.adding = null;
     if (failed(outcome)) this.state.fail(outcome);
     else for (const partition of partitions) this.state.added.add(partitionKey(partition));
     this.parts.schedule();
   }
 
   async sendOffsets(offsets: readonly OffsetAndMetadata[], group: GroupMetadata): Promise<Outcome<void>> {
-    const legal = this.state.check("write");
+    const legal = this.ending === null ? this.state.check("write") : UNHEARD;
     if (failed(legal) || offsets.length === 0) return legal;
     const wrong = offsets.find(({ offset }) => !isOffset(offset));
     if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
@@ -199,21 +203,29 @@ export class Transactions implements TransactionGate {
   }
 
   /** REQUEST_TIMED_OUT after `max.block.ms`: the end goes on, and the same call waits for it again. */
-  end(committed: boolean): Promise<Outcome<void>> {
+  async end(committed: boolean): Promise<Outcome<void>> {
     if (this.ending === null) {
       const legal = this.state.check(committed ? "commit" : "abort");
-      if (failed(legal)) return Promise.resolve(legal);
-      const done = this.runEnd(committed).finally(() => {
-        this.ending = null;
-      });
-      this.ending = { committed, done };
+      if (failed(legal)) return committed ? toCommit(legal) : legal;
+      this.ending = { committed, done: this.runEnd(committed) };
     } else if (this.ending.committed !== committed) {
       const message = `The transaction is being ${this.ending.committed ? "committed" : "aborted"} already.`;
-      return Promise.resolve(failure(ErrorCode.INVALID_TXN_STATE, message));
+      return failure(ErrorCode.INVALID_TXN_STATE, message);
     }
+    const { ending } = this;
     const { client, settings } = this.parts;
-    const late = failure(ErrorCode.REQUEST_TIMED_OUT, "The transaction hasn't ended in max.block.ms; ask again.");
-    return within(client.ports.timers, settings["max.block.ms"], this.ending.done, late);
+    const outcome = await within(client.ports.timers, settings["max.block.ms"], ending.done, LATE);
+    if (outcome !== LATE && this.ending === ending) this.ending = null;
+    return outcome;
+  }
+
+  /** For whoever closes: waits for an end that was asked for, and aborts what is still open then. */
+  async wrapUp(): Promise<void> {
+    const { ending } = this;
+    await ending?.done;
+    const isOthers = this.ending !== null && this.ending !== ending;
+    if (this.isOpen && !isOthers) this.ending = { committed: false, done: this.runEnd(false) };
+    await this.ending?.done;
   }
 
   private async runEnd(committed: boolean): Promise<Outcome<void>> {
@@ -221,8 +233,11 @@ export class Transactions implements TransactionGate {
     this.state.phase = committed ? "committing" : "aborting";
     if (!committed) this.state.problem = null;
     this.parts.schedule();
-    await Promise.all([this.parts.flush(), ...this.offsetCommits]);
-    if (this.state.problem !== null) return this.state.problem;
+    // Partitions that are being added may be in the transaction already: then there is something to end.
+    await Promise.all([this.parts.flush(), this.adding, ...this.offsetCommits]);
+    if (this.state.problem !== null) return toCommit(this.state.problem);
+    // Closing has given up records: what is left isn't the transaction.
+    if (this.isClosed) return this.endFailed(CLOSED);
     // The coordinator wouldn't take an end under a producer id that it doesn't know any more.
     const isForgotten = before?.errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
     if (this.state.hasStarted && !isForgotten) {
@@ -254,7 +269,8 @@ export class Transactions implements TransactionGate {
   }
 
   private untilClosed<T>(attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-    return this.again(Number.POSITIVE_INFINITY, attempt);
+    const unlessClosed = () => (this.isClosed ? Promise.resolve(CLOSED) : attempt());
+    return this.again(Number.POSITIVE_INFINITY, unlessClosed);
   }
 
   private again<T>(deadlineMs: number, attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
@@ -296,6 +312,12 @@ export class Transactions implements TransactionGate {
   private maxBlockDeadlineMs(): number {
     return this.nowMs() + this.parts.settings["max.block.ms"];
   }
+}
+
+/** To whoever commits, REQUEST_TIMED_OUT says "ask again". A transaction that lost something by a time-out can only be aborted. */
+function toCommit(problem: Failure): Failure {
+  const isTimeOut = problem.errorCode === ErrorCode.REQUEST_TIMED_OUT;
+  return isTimeOut ? failure(ErrorCode.TRANSACTION_ABORTABLE, problem.message) : problem;
 }
 
 function isLost({ errorCode }: Failure): boolean {

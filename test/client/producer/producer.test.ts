@@ -8,9 +8,10 @@ import { ApiKey } from "#protocol/api-keys.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { Brokers } from "../../doubles/brokers.ts";
 import { coreClient, createTopics } from "../../doubles/core-client.ts";
-import { ManualTime } from "../../doubles/manual-time.ts";
+import { ManualTime, settle } from "../../doubles/manual-time.ts";
 import { compression, noRandom, utf8 } from "../../doubles/rest-cluster.ts";
 import { valueOf } from "../../doubles/tcp-client.ts";
+import { world } from "./setup.ts";
 
 const T0 = { topic: "t", partition: 0 };
 
@@ -115,6 +116,24 @@ describe("a producer", () => {
     await at.run(producer.close());
     expect(failed(await producer.send({ ...T0, value: null }))).toBe(true);
     expect(at.cluster.time.pending, "timers left behind").toBeLessThanOrEqual(3);
+  });
+
+  it("tells records that wait for memory, too, that it gets no producer id", async () => {
+    const { brokers, producer } = await world(2, { "transactional.id": null, "buffer.memory": 150 });
+    const gate = Promise.withResolvers<void>();
+    brokers.on(ApiKey.InitProducerId, () =>
+      gate.promise.then(() => ({ errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED })),
+    );
+    const codes: number[] = [];
+    for (let count = 0; count < 4; count++) {
+      void producer.send({ ...T0, value: utf8("x".repeat(50)) }).then(({ errorCode }) => codes.push(errorCode));
+    }
+    await settle();
+    gate.resolve();
+    for (let round = 0; round < 5; round++) await settle();
+    expect(codes).toEqual(Array.from({ length: 4 }, () => ErrorCode.CLUSTER_AUTHORIZATION_FAILED));
+    expect(producer.bufferedBytes).toBe(0);
+    await producer.close();
   });
 
   it("asks for no answer with acks=0, where the transport can do that, and waits for none where it can't", async () => {

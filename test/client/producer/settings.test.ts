@@ -42,9 +42,18 @@ describe("producerSettings", () => {
     [{ "transactional.id": "x", "enable.idempotence": false }, /transactional\.id/],
     [{ "transactional.id": "x", acks: 1 }, /acks/],
     [{ "delivery.timeout.ms": 10_000 }, /delivery\.timeout\.ms/],
+    [{ "delivery.timeout.ms": 120_000, "request.timeout.ms": 150_000 }, /delivery\.timeout\.ms/],
   ])("refuses %j", (options, message) => {
     const outcome = producerSettings(options);
     expect(outcome).toMatchObject({ errorCode: ErrorCode.INVALID_CONFIG, message: expect.stringMatching(message) });
+  });
+
+  it.each([
+    [{ "request.timeout.ms": 150_000 }, 150_005],
+    [{ "linger.ms": 100_000, acks: 1 }, 130_000],
+    [{ "request.timeout.ms": 2_147_483_647 }, 2_147_483_647],
+  ])("lets delivery.timeout.ms grow with %j", (options, deliveryTimeoutMs) => {
+    expect(valueOf(producerSettings(options))["delivery.timeout.ms"]).toBe(deliveryTimeoutMs);
   });
 
   it("gives idempotence up where another setting forbids it and nobody asked for it", () => {

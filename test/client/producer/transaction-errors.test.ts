@@ -1,67 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { Client } from "#client/client.ts";
 import { errorKind } from "#client/error-kinds.ts";
-import { openProducer } from "#client/producer/producer.ts";
 import { ApiKey } from "#protocol/api-keys.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { ProduceRequest } from "#protocol/messages/00-produce.ts";
 import type { InitProducerIdRequest } from "#protocol/messages/22-init-producer-id.ts";
-import { ManualTime } from "../../doubles/manual-time.ts";
-import { compression, noRandom, utf8 } from "../../doubles/rest-cluster.ts";
-import { ScriptedBrokers } from "../../doubles/scripted-brokers.ts";
 import { valueOf } from "../../doubles/tcp-client.ts";
-
-const TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
-const RECORD = { topic: "t", partition: 0, value: utf8("v") };
-
-/** Answers everything with success; a test scripts what it wants otherwise. */
-async function world(version: 1 | 2) {
-  const time = new ManualTime();
-  const host = { host: "h", port: 1 };
-  const brokers = new ScriptedBrokers()
-    .on(ApiKey.Metadata, () => ({
-      brokers: [{ nodeId: 1, ...host }],
-      topics: [{ name: "t", topicId: TOPIC_ID, partitions: [{ partitionIndex: 0, leaderId: 1, leaderEpoch: 0 }] }],
-    }))
-    .on(ApiKey.FindCoordinator, (body) => ({
-      coordinators: body.coordinatorKeys.map((key: string) => ({ key, nodeId: 1, ...host })),
-    }))
-    .on(ApiKey.ApiVersions, () => ({
-      finalizedFeatures: [{ name: "transaction.version", maxVersionLevel: version, minVersionLevel: version }],
-    }))
-    .on(ApiKey.InitProducerId, (body: InitProducerIdRequest) => ({
-      producerId: 9,
-      producerEpoch: body.producerEpoch + 1,
-    }))
-    .on(ApiKey.AddPartitionsToTxn, (body) => ({
-      resultsByTopicV3AndBelow: body.v3AndBelowTopics.map(
-        ({ name, partitions }: { name: string; partitions: number[] }) => ({
-          name,
-          resultsByPartition: partitions.map((partitionIndex) => ({ partitionIndex, partitionErrorCode: 0 })),
-        }),
-      ),
-    }))
-    .on(ApiKey.AddOffsetsToTxn, () => ({}))
-    .on(ApiKey.TxnOffsetCommit, () => ({ topics: [] }))
-    .on(ApiKey.EndTxn, (body) => ({ producerId: 9, producerEpoch: body.producerEpoch + 1 }))
-    .on(ApiKey.Produce, (body) => produced(body, 0));
-  const client = new Client(
-    { transport: brokers, clock: time, timers: time, random: noRandom, ...compression },
-    { clientId: "test" },
-  );
-  const producer = valueOf(openProducer(client, { "transactional.id": "x", "linger.ms": 0 }));
-  return { brokers, producer };
-}
-
-function produced(body: ProduceRequest, errorCode: number) {
-  return {
-    responses: body.topicData.map(({ name, topicId, partitionData }) => ({
-      name,
-      topicId,
-      partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, baseOffset: 5 })),
-    })),
-  };
-}
+import { produced, RECORD, world } from "./setup.ts";
 
 describe("a transactional producer's errors", () => {
   it("break the transaction, and the next one begins after an abort; in V1 with a greater epoch", async () => {

@@ -1,5 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openKernelLock } from "./kernel-lock.ts";
 import { identify, isAlive, isOfThisSystem, type ProcessIdentity } from "./processes.ts";
 
 /** Who uses a data directory: the launcher and, once it runs, its workerd. */
@@ -8,13 +9,18 @@ export interface LockHolder {
   readonly runtime?: ProcessIdentity | undefined;
 }
 
-export type LockOutcome = { readonly held: DataLock } | { readonly heldBy: ProcessIdentity };
+/** `heldBy` is undefined when the holder can't be seen from here, being in another container. */
+export type LockOutcome = { readonly held: DataLock } | { readonly heldBy: ProcessIdentity | undefined };
 
 export interface DataLock {
   /** The file, for whoever releases it in the launcher's place. */
   readonly path: string;
   /** A workerd that its killed launcher left behind on this directory. It must end before the directory is used. */
   readonly leftBehind: ProcessIdentity | undefined;
+  /** What workerd has to inherit, so that the kernel holds the lock as long as it lives; undefined where the kernel doesn't. */
+  readonly descriptor: number | undefined;
+  /** Takes the kernel's lock as well, once what was left behind has ended. False when another Kedge holds it: then nothing here may be touched. */
+  takeKernelLock(): boolean;
   /** Notes the workerd, for whoever finds this lock stale. */
   noteRuntime(pid: number): void;
   release(): void;
@@ -22,32 +28,45 @@ export interface DataLock {
 
 /**
  * Takes the lock of a data directory, a file that names its holder. A holder that no longer lives, also one that was killed and whose
- * process id belongs to another process by now, loses it.
+ * process id belongs to another process by now, loses it, unless the kernel says that it still holds the directory: process ids say nothing of
+ * another container.
  */
 export function lockDataDir(dataDir: string): LockOutcome {
   const path = join(dataDir, "lock");
   const launcher = identify(process.pid);
   if (!launcher) throw new Error("this process can't find itself");
+  const kernel = openKernelLock(dataDir);
+  const refuse = (heldBy: ProcessIdentity | undefined) => {
+    kernel.close();
+    return { heldBy };
+  };
   let leftBehind: ProcessIdentity | undefined;
   for (;;) {
     if (createLock(path, { launcher })) break;
     const found = readLock(path);
     if (found === undefined) continue;
-    if (found.holder && isAlive(found.holder.launcher)) return { heldBy: found.holder.launcher };
+    if (found.holder && isAlive(found.holder.launcher)) return refuse(found.holder.launcher);
     const runtime = found.holder?.runtime;
+    const outlived = runtime && isAlive(runtime) ? runtime : undefined;
+    if (!outlived && !kernel.take()) return refuse(undefined);
     if (!removeStale(path, found.text)) continue;
-    if (runtime && isAlive(runtime)) leftBehind = runtime;
+    leftBehind = outlived ?? leftBehind;
   }
   return {
     held: {
       path,
       leftBehind,
+      descriptor: kernel.descriptor,
+      takeKernelLock: kernel.take,
       noteRuntime: (pid) => {
         const draft = `${path}.${process.pid}`;
         writeFileSync(draft, JSON.stringify({ launcher, runtime: identify(pid) } satisfies LockHolder));
         renameSync(draft, path);
       },
-      release: () => rmSync(path, { force: true }),
+      release: () => {
+        rmSync(path, { force: true });
+        kernel.close();
+      },
     },
   };
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { parseArgs } from "node:util";
 
 /** What the command line asks for. Ports of 0 stand for any free one. */
@@ -44,17 +45,17 @@ const WILDCARD_HOSTS = new Set(["0.0.0.0", "::"]);
 export function parseFlags(args: readonly string[]): Flags {
   const values = parse(args);
   if (values.ephemeral && values.data !== undefined) throw new UsageError("--data and --ephemeral exclude each other");
-  const host = named("--host", values.host ?? "127.0.0.1").replace(/^\[(.*)\]$/, "$1");
+  const host = hostName("--host", values.host ?? "127.0.0.1");
   return {
     kafkaPort: port("--kafka-port", values["kafka-port"] ?? "9092"),
     httpPort: port("--http-port", values["http-port"] ?? "8787"),
     host,
     // Nobody can connect to a wildcard address, so that something has to stand in for it.
-    advertisedHost: named(
+    advertisedHost: hostName(
       "--advertised-host",
       values["advertised-host"] ?? (WILDCARD_HOSTS.has(host) ? "127.0.0.1" : host),
     ),
-    dataDir: values.ephemeral ? undefined : named("--data", values.data ?? ".kedge"),
+    dataDir: values.ephemeral ? undefined : directory("--data", values.data ?? ".kedge"),
     s3: values.s3 === undefined ? undefined : s3Location(values.s3),
     help: values.help ?? false,
   };
@@ -87,10 +88,17 @@ function port(flag: string, text: string): number {
   throw new UsageError(`${flag} takes a port number from 0 to 65535, not "${text}"`);
 }
 
-function named(flag: string, text: string): string {
-  if (text !== "" && !/[\s,@]/.test(text)) return text;
-  if (flag === "--data" && text !== "") return text;
-  throw new UsageError(`${flag} takes a name, not "${text}"`);
+/** A name or an address; one of IPv6 also in brackets, without them in the result. */
+function hostName(flag: string, text: string): string {
+  const bare = text.replace(/^\[(.*)\]$/, "$1");
+  if (isIPv6(bare)) return bare;
+  if (text !== "" && !/[\s,@:/?#[\]\\]/.test(text)) return text;
+  throw new UsageError(`${flag} takes a host without a port, not "${text}"`);
+}
+
+function directory(flag: string, text: string): string {
+  if (text !== "") return text;
+  throw new UsageError(`${flag} takes a directory, not "${text}"`);
 }
 
 function s3Location(text: string): S3Location {

@@ -25,6 +25,17 @@ export function findPort(address: Address): Promise<{ port: number } | { code: s
   });
 }
 
+const FIRST_PAUSE_MS = 5;
+/** About a second of them: a start takes less, and whoever waits for it should hear at once. */
+const FIRST_PAUSES = 200;
+const MAX_PAUSE_MS = 250;
+
+/** How long to wait between two probes, in the end each time twice as long: what doesn't serve soon is slow or broken, and needs the processor itself. */
+export function* probePausesMs(): Generator<number, never> {
+  for (let i = 0; i < FIRST_PAUSES; i++) yield FIRST_PAUSE_MS;
+  for (let pauseMs = 2 * FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) yield pauseMs;
+}
+
 const CORRELATION_ID = 0x6b656467;
 
 /** A whole ApiVersions request, version 0: size, api key 18, version, correlation id, no client id. */

@@ -17,6 +17,8 @@ export interface RuntimeOptions {
   readonly httpAddress: string;
   /** The KEDGE_BROKERS variable of the Worker: `id@host:port`, comma separated. */
   readonly brokers: string;
+  /** An open file that workerd inherits, and with it the kernel's lock of the data directory. */
+  readonly lockDescriptor: number | undefined;
 }
 
 export interface Runtime {
@@ -66,7 +68,7 @@ export function startRuntime(options: RuntimeOptions): Runtime {
   const [command, ...args] = diesWithLauncher ? [SETPRIV, "--pdeathsig", "KILL", ...workerd] : workerd;
   const child = spawn(command as string, args, {
     // Its own words go straight to where ours go, which outlasts the launcher's Node (supervisor.ts).
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
+    stdio: ["ignore", "inherit", "inherit", "pipe", options.lockDescriptor ?? "ignore"],
     env: { ...process.env, KEDGE_BROKERS: options.brokers, ...s3Variables(options.s3) },
     detached: diesWithLauncher,
   });

@@ -10,12 +10,21 @@ const FOLDER = "segments";
 export function s3LocationOf(flag: S3Location | undefined, env: NodeJS.ProcessEnv): S3Location | undefined {
   const endpoint = flag?.endpoint ?? env["KEDGE_S3_ENDPOINT"];
   if (!endpoint) return undefined;
+  if (!isAddress(endpoint)) {
+    throw new Error(`KEDGE_S3_ENDPOINT takes an address such as https://s3.example.org, not "${endpoint}"`);
+  }
   const bucket = flag?.bucket ?? env["KEDGE_S3_BUCKET"];
   if (!bucket) throw new Error("KEDGE_S3_ENDPOINT is set, but KEDGE_S3_BUCKET isn't");
   for (const name of ["KEDGE_S3_ACCESS_KEY_ID", "KEDGE_S3_SECRET_ACCESS_KEY"]) {
     if (!env[name]) throw new Error(`segments are to go to ${textOf({ endpoint, bucket })}, but ${name} isn't set`);
   }
   return { endpoint, bucket };
+}
+
+/** What the Worker takes as well (worker/storage/s3-settings.ts). Checked here, before the data directory is marked with it. */
+function isAddress(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === "";
 }
 
 /**
@@ -31,7 +40,7 @@ export function openSegmentsPlace(dataDir: string, s3: S3Location | undefined): 
   const wanted = s3 === undefined ? undefined : textOf(s3);
   if (known !== undefined && known !== wanted) {
     throw new Error(
-      `the data in ${dataDir} has segments in ${known}: start it with --s3 ${known}, or, if they were moved, change ${mark}`,
+      `the data in ${dataDir} has segments in ${known}: start it with --s3 ${known}, or, if they were moved, change ${mark}, or, if nothing was ever copied there, remove ${mark}`,
     );
   }
   if (wanted === undefined || known === wanted) return folder;

@@ -4,7 +4,7 @@ import { makeBrokerDatabase } from "./broker-database.ts";
 import { type DataLock, lockDataDir } from "./data-lock.ts";
 import { makeEphemeralDir } from "./ephemeral.ts";
 import { type Flags, HELP, parseFlags, type S3Location, UsageError } from "./flags.ts";
-import { type Address, answersHealth, answersKafka, findPort, format } from "./probe.ts";
+import { type Address, answersHealth, answersKafka, findPort, format, probePausesMs } from "./probe.ts";
 import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
 import { openSegmentsPlace, s3LocationOf } from "./segments-place.ts";
@@ -14,7 +14,7 @@ import { ensureBundle } from "./worker-bundle.ts";
 /** How long workerd may take to serve before the start counts as failed. */
 const READY_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 5_000;
-const PROBE_PAUSE_MS = 5;
+const LOOK_PAUSE_MS = 5;
 /** How long requests under way may take to finish after a TERM. workerd itself stays as long as a client is connected. */
 const DRAIN_MS = 500;
 const PARENT_CHECK_MS = 500;
@@ -30,6 +30,7 @@ interface Places {
   readonly bundleDir: string;
   readonly dataDir: string;
   readonly s3: S3Location | undefined;
+  readonly lock: DataLock;
 }
 
 /** The launcher: from the command line to a serving Kedge, until a signal ends it or a small shell takes its place (supervisor.ts). Exit code 1 says that it could not start or crashed. */
@@ -50,8 +51,10 @@ async function serve(flags: Flags): Promise<void> {
   const dataDir = openDataDir(flags);
   const lock = takeLock(dataDir);
   if (lock.leftBehind) await end(lock.leftBehind);
+  // From here on nobody else writes there, and not before.
+  if (!lock.takeKernelLock()) throw inUse(dataDir, undefined);
   const s3 = s3LocationOf(flags.s3, process.env);
-  const { runtime, kafka, http } = await startServing(flags, { bundleDir, dataDir, s3 });
+  const { runtime, kafka, http } = await startServing(flags, { bundleDir, dataDir, s3, lock });
   lock.noteRuntime(runtime.pid);
   const stopping = stopOnSignal(runtime);
 
@@ -87,9 +90,14 @@ function openDataDir(flags: Flags): string {
 
 function takeLock(dataDir: string): DataLock {
   const outcome = lockDataDir(dataDir);
-  if ("heldBy" in outcome) throw new Error(`the data directory ${dataDir} is in use by process ${outcome.heldBy.pid}`);
+  if ("heldBy" in outcome) throw inUse(dataDir, outcome.heldBy);
   process.on("exit", outcome.held.release);
   return outcome.held;
+}
+
+function inUse(dataDir: string, holder: ProcessIdentity | undefined): Error {
+  const who = holder === undefined ? "another Kedge, in another container perhaps" : `process ${holder.pid}`;
+  return new Error(`the data directory ${dataDir} is in use by ${who}`);
 }
 
 /** A workerd whose launcher was killed would go on writing to the files that this one is about to open. */
@@ -99,11 +107,11 @@ async function end(leftBehind: ProcessIdentity): Promise<void> {
   const deadlineMs = performance.now() + LEFT_BEHIND_MS;
   while (isAlive(leftBehind)) {
     if (performance.now() > deadlineMs) throw new Error(`process ${leftBehind.pid} does not end`);
-    await pause(PROBE_PAUSE_MS);
+    await pause(LOOK_PAUSE_MS);
   }
 }
 
-async function startServing(flags: Flags, { bundleDir, dataDir, s3 }: Places): Promise<Started> {
+async function startServing(flags: Flags, { bundleDir, dataDir, s3, lock }: Places): Promise<Started> {
   const kafka = {
     host: flags.host,
     port: await freePort("Kafka", "--kafka-port", { host: flags.host, port: flags.kafkaPort }),
@@ -124,6 +132,7 @@ async function startServing(flags: Flags, { bundleDir, dataDir, s3 }: Places): P
     kafkaAddress: format(kafka),
     httpAddress: format(http),
     brokers: `1@${format({ host: flags.advertisedHost, port: kafka.port })}`,
+    lockDescriptor: lock.descriptor,
   });
   return { runtime, kafka, http };
 }
@@ -150,10 +159,11 @@ async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Pro
     { what: "HTTP", answers: () => answersHealth(reach(http), PROBE_TIMEOUT_MS) },
   ];
   const failures = probes.map(async ({ what, answers }) => {
+    const pausesMs = probePausesMs();
     while (!(await answers())) {
       if (ended !== undefined) return `workerd could not start (${ended})`;
       if (performance.now() > deadlineMs) return `${what} did not answer within ${READY_TIMEOUT_MS} ms`;
-      await pause(PROBE_PAUSE_MS);
+      await pause(pausesMs.next().value);
     }
     return undefined;
   });

@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockDataDir } from "#cli/data-lock.ts";
+import { FLOCK, KERNEL_LOCK } from "#cli/kernel-lock.ts";
 import { identify, isAlive, type ProcessIdentity } from "#cli/processes.ts";
 
 let dir: string;
@@ -14,8 +15,13 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 function held() {
   const outcome = lockDataDir(dir);
-  if (!("held" in outcome)) throw new Error(`held by ${outcome.heldBy.pid}`);
+  if (!("held" in outcome)) throw new Error(`held by ${outcome.heldBy?.pid}`);
   return outcome.held;
+}
+
+/** What stays is the file that the kernel locks. */
+function files(): string[] {
+  return readdirSync(dir).filter((name) => name !== KERNEL_LOCK);
 }
 
 function leaveLock(launcher: unknown, runtime?: ProcessIdentity) {
@@ -37,14 +43,14 @@ describe("the lock of a data directory", () => {
     lock.noteRuntime(process.pid);
     expect(lockDataDir(dir)).toEqual({ heldBy: identify(process.pid) });
     lock.release();
-    expect(readdirSync(dir)).toEqual([]);
+    expect(files()).toEqual([]);
     held().release();
   });
 
   it("passes on from a process that was killed", async () => {
     leaveLock(await endedProcess());
     expect(held().leftBehind).toBeUndefined();
-    expect(readdirSync(dir)).toEqual(["lock"]);
+    expect(files()).toEqual(["lock"]);
   });
 
   it("passes on when the process id belongs to somebody else by now", () => {
@@ -68,6 +74,62 @@ describe("the lock of a data directory", () => {
     lock.release();
     leaveLock(await endedProcess(), await endedProcess());
     expect(held().leftBehind).toBeUndefined();
+  });
+});
+
+describe.runIf(process.platform === "linux" && existsSync(FLOCK))("the kernel's lock of a data directory", () => {
+  const holders: ChildProcess[] = [];
+  afterEach(() => Promise.all(holders.splice(0).map(end)));
+
+  async function end(holder: ChildProcess): Promise<void> {
+    if (holder.exitCode !== null || holder.signalCode !== null) return;
+    const closed = new Promise((resolve) => holder.once("close", resolve));
+    holder.kill("SIGKILL");
+    await closed;
+  }
+
+  /** Holds the lock as the workerd of another container does: its launcher has a process id that says nothing here. */
+  async function holdElsewhere(): Promise<ChildProcess> {
+    const launcher = { pid: 7, started: "the-boot/pid:[4026532758]/4711" };
+    leaveLock(launcher, { ...launcher, pid: 8 });
+    const args = ["--no-fork", join(dir, KERNEL_LOCK), "sh", "-c", "echo held; exec sleep 600"];
+    const holder = spawn(FLOCK, args, { stdio: ["ignore", "pipe", "ignore"] });
+    holders.push(holder);
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    return holder;
+  }
+
+  it("keeps the directory for a Kedge that can't be seen from here, and leaves its files alone", async () => {
+    const holder = await holdElsewhere();
+    const text = readFileSync(join(dir, "lock"), "utf8");
+    expect(lockDataDir(dir)).toEqual({ heldBy: undefined });
+    expect(files()).toEqual(["lock"]);
+    expect(readFileSync(join(dir, "lock"), "utf8")).toBe(text);
+    await end(holder);
+    const lock = held();
+    expect(lock.takeKernelLock()).toBe(true);
+    lock.release();
+  });
+
+  it("keeps it also when the file that names the holder is gone", async () => {
+    await holdElsewhere();
+    rmSync(join(dir, "lock"));
+    const lock = held();
+    expect(lock.takeKernelLock()).toBe(false);
+    lock.release();
+  });
+
+  it("lives in whoever inherited it, and ends with the last one", async () => {
+    const lock = held();
+    expect(lock.takeKernelLock()).toBe(true);
+    const heir = spawn("sleep", ["600"], { stdio: ["ignore", "ignore", "ignore", lock.descriptor as number] });
+    holders.push(heir);
+    lock.release();
+    const next = held();
+    expect(next.takeKernelLock()).toBe(false);
+    await end(heir);
+    expect(next.takeKernelLock()).toBe(true);
+    next.release();
   });
 });
 

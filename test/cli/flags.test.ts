@@ -44,6 +44,27 @@ describe("flags of npm start", () => {
   it("takes an IPv6 address with and without brackets", () => {
     expect(parseFlags(["--host", "[::1]"])).toMatchObject({ host: "::1", advertisedHost: "::1" });
     expect(parseFlags(["--host=[::]"])).toMatchObject({ host: "::", advertisedHost: "127.0.0.1" });
+    expect(parseFlags(["--advertised-host=[2001:db8::7]"]).advertisedHost).toBe("2001:db8::7");
+    expect(parseFlags(["--advertised-host", "2001:db8::7"]).advertisedHost).toBe("2001:db8::7");
+  });
+
+  it.each([
+    "kafka.example.com:9092",
+    "127.0.0.1:9092",
+    "[::1]:9092",
+    "[kafka]",
+    "kafka://kafka.example.com",
+    "kafka.example.com/rack",
+    "kafka one",
+    "one,two",
+    "1@one",
+    "",
+  ])("takes hosts without a port, not %j", (host) => {
+    for (const flag of ["--host", "--advertised-host"]) {
+      expect(() => parseFlags([flag, host])).toThrow(
+        new UsageError(`${flag} takes a host without a port, not "${host}"`),
+      );
+    }
   });
 
   it("takes an S3 store with its bucket behind it", () => {

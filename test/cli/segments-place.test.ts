@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -28,11 +28,28 @@ describe("where segments go", () => {
     expect(() => s3LocationOf(HERE, { KEDGE_S3_ACCESS_KEY_ID: "a" })).toThrow("KEDGE_S3_SECRET_ACCESS_KEY");
   });
 
+  it.each(["foo", "here:9000", "s3://here", "http://key:secret@here", "http://here/?x=1", "http://here/#x"])(
+    "must be an address, not %j",
+    (endpoint) => {
+      const env = { ...KEYS, KEDGE_S3_ENDPOINT: endpoint, KEDGE_S3_BUCKET: "kedge" };
+      expect(() => s3LocationOf(undefined, env)).toThrow("KEDGE_S3_ENDPOINT takes an address");
+    },
+  );
+
   it("stays the same for the data of a directory", () => {
     expect(openSegmentsPlace(dataDir, HERE)).toBe(join(dataDir, "segments"));
     expect(openSegmentsPlace(dataDir, { ...HERE, endpoint: "http://here/" })).toBe(join(dataDir, "segments"));
     expect(() => openSegmentsPlace(dataDir, THERE)).toThrow("--s3 http://here/kedge");
     expect(() => openSegmentsPlace(dataDir, undefined)).toThrow("--s3 http://here/kedge");
+  });
+
+  it("can be set right when the store that was named never got anything", () => {
+    const mark = join(dataDir, "segments-in-s3");
+    openSegmentsPlace(dataDir, THERE);
+    expect(() => openSegmentsPlace(dataDir, HERE)).toThrow(`if nothing was ever copied there, remove ${mark}`);
+    expect(existsSync(mark)).toBe(true);
+    rmSync(mark);
+    expect(openSegmentsPlace(dataDir, HERE)).toBe(join(dataDir, "segments"));
   });
 
   it("may become a store as long as the folder is empty", () => {

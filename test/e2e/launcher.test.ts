@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { PAGE_BYTES } from "#cli/broker-database.ts";
+import { FLOCK, KERNEL_LOCK } from "#cli/kernel-lock.ts";
 import { isRunning, type Kedge, runLauncher, startKedge, temporaryDir } from "./kedge.ts";
 import { residentBytes, treeOf } from "./process-tree.ts";
 
@@ -47,7 +48,7 @@ describe("npm start", () => {
     expect(kedge.output()).toContain("kcat -P");
     expect(await kedge.stop()).toBe(0);
     expect(isRunning(kedge.workerdPid)).toBe(false);
-    expect(readdirSync(kedge.dataDir)).toEqual(["objects", "segments"]);
+    expect(readdirSync(kedge.dataDir).filter((name) => name !== KERNEL_LOCK)).toEqual(["objects", "segments"]);
   });
 
   it("gives the broker's object a database of large pages, and workerd takes it", async () => {
@@ -84,6 +85,31 @@ describe("npm start", () => {
     expect(second.output).toContain(`is in use by process ${kedge.launcherPid}`);
     expect((await fetch(`${kedge.http}/health`)).status).toBe(200);
   });
+
+  it.runIf(process.platform === "linux" && existsSync(FLOCK))(
+    "refuses a data directory that a Kedge of another container holds, touches nothing there, and takes it when that one was killed",
+    async () => {
+      const kedge = await start();
+      const lock = join(kedge.dataDir, "lock");
+      const own = readFileSync(lock, "utf8");
+      // As the launcher of another container would have written it: its process ids say nothing here.
+      const foreign = own.replaceAll(/pid:\[\d+\]/g, "pid:[1]");
+      expect(foreign).not.toBe(own);
+      writeFileSync(lock, foreign);
+      const unfinished = join(kedge.dataDir, "segments", ".0.1.0.tmp");
+      writeFileSync(unfinished, "being copied");
+      const second = await refused("--data", kedge.dataDir, "--kafka-port", "0", "--http-port", "0");
+      expect(second.code).toBe(1);
+      expect(second.output).toContain(`the data directory ${kedge.dataDir} is in use by another Kedge`);
+      expect(readFileSync(lock, "utf8")).toBe(foreign);
+      expect(existsSync(unfinished)).toBe(true);
+      expect((await fetch(`${kedge.http}/health`)).status).toBe(200);
+      await kedge.kill9();
+      const third = await start({ dataDir: kedge.dataDir });
+      expect((await fetch(`${third.http}/health`)).status).toBe(200);
+      expect(existsSync(unfinished)).toBe(false);
+    },
+  );
 
   it("refuses what it doesn't know, and helps", async () => {
     const unknown = await refused("--nope");

@@ -75,7 +75,7 @@ export const COMPACTION_MUTANTS: readonly Mutant[] = [
     from: "} else if (!transactions.isAborted(header.producerId, isTransactional(header.attributes), lastOffset)) {",
     to: "} else if (!transactions.isAborted(header.producerId, false, lastOffset)) {",
     seeds: 100,
-    foundBy: 33,
+    foundBy: 16,
   },
   {
     name: "a compacted slice takes a row of the next one along",

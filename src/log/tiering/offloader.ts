@@ -63,16 +63,19 @@ export class Offloader {
     const { garbage, random } = this.options;
     const { topicId, partitionIndex } = log;
     const key = segmentKey({ topicId, partitionIndex, baseOffset: segment.baseOffset, attempt: random.uuid() });
+    let isSent = false;
     let object: SegmentObject | null = null;
     try {
       await garbage.reserve(key);
+      isSent = true;
       object = await this.write(log, segment, { key, indexIntervalBytes });
     } catch (error) {
       this.noteFailure(error);
     }
     this.isCopying = false;
-    if (object === null) this.giveUpLate(segment, key);
-    else this.settle(log, segment, object);
+    if (object !== null) this.settle(log, segment, object);
+    else if (isSent) this.giveUpLate(segment, key);
+    else this.giveUp(segment, key);
     this.options.onTiered(log);
   }
 

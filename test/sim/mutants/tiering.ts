@@ -61,7 +61,7 @@ export const TIERING_MUTANTS: readonly Mutant[] = [
     from: "    return this.durablePlaces;\n",
     to: "    return this.places;\n",
     seeds: 300,
-    foundBy: 168,
+    foundBy: 179,
   },
   {
     name: "the log start is told before its commit",

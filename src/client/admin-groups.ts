@@ -1,4 +1,7 @@
-/** What an administrator asks of groups and does to them. Coordinators are found for each call, which is tried again while they move. */
+/**
+ * What an administrator asks of groups and does to them. Coordinators are found for each call, which is tried again while they move, and
+ * ends with REQUEST_TIMED_OUT when that takes too long.
+ */
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Draft } from "#protocol/schema.ts";
@@ -11,14 +14,13 @@ import {
   listGroupsApi,
   offsetDeleteApi,
 } from "./apis.ts";
-import { attempts } from "./attempts.ts";
+import { attempts, DEFAULT_API_TIMEOUT_MS, inTime } from "./attempts.ts";
 import { type Client, REQUEST_TIMEOUT_MS } from "./client.ts";
 import { commitOffsets, committedOffsets } from "./consumer/offset-requests.ts";
 import { Coordinator, CoordinatorKey } from "./coordinator.ts";
 import { failed, failure, type Outcome, success } from "./outcome.ts";
 import type { OffsetAndMetadata, TopicPartition } from "./topic-partition.ts";
 
-const DEADLINE_MS = 30_000;
 const BACKOFF = { firstMs: 100, maxMs: 1_000 };
 const LANE = "admin";
 
@@ -30,15 +32,27 @@ export interface ListedGroup {
   readonly protocolType: string;
 }
 
-/** The groups of all brokers. The filters are Kafka's names of states and types; empty lets all pass. */
-export async function listGroups(
+/** Kafka's names of states and types; empty lets all pass. */
+interface GroupFilter {
+  readonly states?: readonly string[];
+  readonly types?: readonly string[];
+}
+
+/** The groups of all brokers. */
+export function listGroups(client: Client, filter: GroupFilter = {}): Promise<Outcome<readonly ListedGroup[]>> {
+  return inTime(client.ports, (isCut) => listInTurn(client, filter, isCut));
+}
+
+async function listInTurn(
   client: Client,
-  filter: { readonly states?: readonly string[]; readonly types?: readonly string[] } = {},
+  filter: GroupFilter,
+  isCut: () => boolean,
 ): Promise<Outcome<readonly ListedGroup[]>> {
   const cluster = await client.cluster([]);
   if (failed(cluster)) return cluster;
   const groups = new Map<string, ListedGroup>();
   for (const { id } of cluster.value.brokers) {
+    if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
     const draft = { statesFilter: filter.states, typesFilter: filter.types };
     const answer = await client.call(id, listGroupsApi, draft, { lane: LANE });
     if (failed(answer)) return answer;
@@ -197,10 +211,11 @@ async function withCoordinator<T>(
 ): Promise<Outcome<T>> {
   const options = { keyType: CoordinatorKey.GROUP, key: groupId, lane: LANE, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const coordinator = new Coordinator(client, options);
-  const limits = { deadlineMs: client.ports.clock.nowMs() + DEADLINE_MS, backoff: BACKOFF };
-  return await attempts(client.ports, limits, async () => {
+  const deadlineMs = client.ports.clock.nowMs() + DEFAULT_API_TIMEOUT_MS;
+  return await attempts(client.ports, { deadlineMs, backoff: BACKOFF, isCutAtDeadline: true }, async (isCut) => {
     const found = await coordinator.find();
     if (failed(found)) return found;
+    if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
     const outcome = await ask(found.value);
     coordinator.note(outcome.errorCode);
     return outcome;

@@ -1,6 +1,7 @@
 /** What an administrator does to topics, configs and their records. Each call is tried once; the cluster's own errors come as they are. */
 import { ErrorCode } from "#protocol/errors.ts";
 import { createPartitionsApi, deleteRecordsApi, deleteTopicsApi, incrementalAlterConfigsApi } from "./apis.ts";
+import { inTime } from "./attempts.ts";
 import type { Client } from "./client.ts";
 import { failed, failure, type Outcome, success } from "./outcome.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
@@ -50,9 +51,17 @@ export interface RecordsToDelete extends TopicPartition {
 }
 
 /** Deletes the oldest records of partitions. Answers their first remaining offsets, by `partitionKey`. */
-export async function deleteRecords(
+export function deleteRecords(
   client: Client,
   wanted: readonly RecordsToDelete[],
+): Promise<Outcome<ReadonlyMap<string, number>>> {
+  return inTime(client.ports, (isCut) => deleteInTurn(client, wanted, isCut));
+}
+
+async function deleteInTurn(
+  client: Client,
+  wanted: readonly RecordsToDelete[],
+  isCut: () => boolean,
 ): Promise<Outcome<ReadonlyMap<string, number>>> {
   const leaders = new Map<number, RecordsToDelete[]>();
   for (const one of wanted) {
@@ -65,6 +74,7 @@ export async function deleteRecords(
   }
   const remaining = new Map<string, number>();
   for (const [leaderId, own] of leaders) {
+    if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
     const topics = [...Map.groupBy(own, ({ topic }) => topic)].map(([name, partitions]) => ({
       name,
       partitions: partitions.map(({ partition, beforeOffset }) => ({

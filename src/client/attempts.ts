@@ -6,6 +6,9 @@ import { type Backoff, delayMs, sleep, within } from "./retry.ts";
 /** What a timer can wait at most. */
 const LONGEST_MS = 2_147_483_647;
 
+/** How long an administrator's call takes at most, whatever it consists of: Kafka's default of `default.api.timeout.ms`. */
+export const DEFAULT_API_TIMEOUT_MS = 60_000;
+
 export interface AttemptLimits {
   /** On the clock; no attempt begins behind it but the first, and the last failure is then the outcome. */
   readonly deadlineMs: number;
@@ -40,4 +43,18 @@ export async function attempts<T>(
     if (ports.clock.nowMs() + pauseMs >= limits.deadlineMs) return outcome;
     await sleep(ports.timers, pauseMs);
   }
+}
+
+/**
+ * A call of several requests, which ends in DEFAULT_API_TIMEOUT_MS: REQUEST_TIMED_OUT. What was sent by then may still be done; by `isCut` the
+ * work hears that nobody waits for more.
+ */
+export function inTime<T>(
+  ports: Pick<ClientPorts, "clock" | "timers">,
+  work: (isCut: () => boolean) => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  const deadlineMs = ports.clock.nowMs() + DEFAULT_API_TIMEOUT_MS;
+  const late = failure(ErrorCode.REQUEST_TIMED_OUT, `no outcome in ${DEFAULT_API_TIMEOUT_MS} ms`);
+  const isCut = () => ports.clock.nowMs() >= deadlineMs;
+  return within<Outcome<T>>(ports.timers, DEFAULT_API_TIMEOUT_MS, work(isCut), late);
 }

@@ -56,7 +56,8 @@ export class TopicBook {
   private readonly errors = new Map<string, ErrorCode>();
   private isAsking = false;
   private isWanted = false;
-  private isClosed = false;
+  /** Nothing is asked for any more. */
+  isClosed = false;
   /** Requests in a row that got no answer. */
   private failures = 0;
   /** Answers in a row in which a topic was missing, or a leader. */

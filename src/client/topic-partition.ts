@@ -24,6 +24,11 @@ export interface GroupMetadata {
   readonly groupInstanceId?: string | null;
 }
 
+/** Is it the same member, in the same generation or epoch? */
+export function isSameMember(one: GroupMetadata, other: GroupMetadata): boolean {
+  return one.memberId === other.memberId && one.generationIdOrMemberEpoch === other.generationIdOrMemberEpoch;
+}
+
 /** Can it be an offset? */
 export function isOffset(offset: number): boolean {
   return Number.isSafeInteger(offset) && offset >= 0;

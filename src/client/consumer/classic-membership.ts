@@ -4,7 +4,7 @@ import type { Coordinator } from "../coordinator.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { delayMs, sleep } from "../retry.ts";
 import { Signal } from "../signal.ts";
-import { type GroupMetadata, partitionKey, type TopicPartition } from "../topic-partition.ts";
+import { type GroupMetadata, isSameMember, partitionKey, type TopicPartition } from "../topic-partition.ts";
 import {
   assignorMembers,
   type ClassicCaller,
@@ -17,7 +17,7 @@ import {
 } from "./classic-requests.ts";
 import type { Membership, RebalanceHost } from "./membership.ts";
 import type { ConsumerParts } from "./parts.ts";
-import { PollWatch } from "./poll-watch.ts";
+import { PollWatch, watched } from "./poll-watch.ts";
 
 /** What one attempt to join came to. */
 type Joined = Outcome<{ readonly generation: Generation; readonly partitions: readonly TopicPartition[] }>;
@@ -26,6 +26,7 @@ type Joined = Outcome<{ readonly generation: Generation; readonly partitions: re
 const EXPELLED: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.ILLEGAL_GENERATION]);
 /** How long the leader waits for the partition counts of topics that only other members read. */
 const TOPICS_TIMEOUT_MS = 5_000;
+const GONE = failure(ErrorCode.OPERATION_NOT_ATTEMPTED);
 
 /**
  * A member of a group by the classic protocol: JoinGroup, SyncGroup, heartbeats. With only cooperative assignors it keeps its partitions
@@ -68,13 +69,13 @@ export class ClassicMembership implements Membership {
     at: { host: RebalanceHost; coordinator: Coordinator; groupId: string; lane: string },
   ) {
     this.parts = parts;
-    this.host = at.host;
     this.coordinator = at.coordinator;
     this.groupId = at.groupId;
     this.lane = at.lane;
     const { timers } = parts.client.ports;
     this.changed = new Signal(timers);
     this.watch = new PollWatch(timers, parts.settings["max.poll.interval.ms"], () => void this.expire());
+    this.host = watched(at.host, this.watch);
   }
 
   private get isCooperative(): boolean {
@@ -133,7 +134,9 @@ export class ClassicMembership implements Membership {
     return this.counts?.has(topic) ?? false;
   }
 
-  commitFailed(errorCode: number): boolean {
+  commitFailed(errorCode: number, sentAs: GroupMetadata): boolean {
+    // While it joins, the answer to that tells more.
+    if (this.isJoining || !isSameMember(sentAs, this.metadata())) return false;
     if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.needsJoin = true;
     else if (EXPELLED.has(errorCode)) this.expelled(errorCode);
     else if (errorCode === ErrorCode.FENCED_INSTANCE_ID) this.end(failure(errorCode));
@@ -191,7 +194,7 @@ export class ClassicMembership implements Membership {
     this.joinedTopics = this.topicsText();
     const topics = this.host.topics();
     if (this.failures > 0) await sleep(this.parts.client.ports.timers, this.pauseMs());
-    this.joined = this.isOver ? failure(ErrorCode.OPERATION_NOT_ATTEMPTED) : await this.attempt(topics);
+    this.joined = this.isOver ? GONE : await this.attempt(topics);
     this.isJoining = false;
     if (this.isLate) void this.expire();
     else if (this.generation !== before && this.generation.generationId >= 0) {
@@ -213,6 +216,8 @@ export class ClassicMembership implements Membership {
     // Joining may take long: commits don't wait for it.
     const caller = await this.caller(`${this.lane}-join`);
     if (failed(caller)) return caller;
+    // What is asked for now would open again what was closed.
+    if (this.isOver) return GONE;
     const wish = {
       memberId: this.generation.memberId,
       topics,
@@ -231,6 +236,7 @@ export class ClassicMembership implements Membership {
     const isLeader = leader === memberId;
     if (!isLeader) this.counts = null;
     const assigned = isLeader && !skipAssignment ? await this.shareOut(answer.value) : new Map();
+    if (this.isOver) return GONE;
     const partitions = await syncGroup(caller.value, generation, assigned);
     return failed(partitions) ? partitions : success({ generation, partitions: partitions.value });
   }
@@ -244,7 +250,7 @@ export class ClassicMembership implements Membership {
     for (const topic of topics) book.track(topic);
     const deadlineMs = client.ports.clock.nowMs() + TOPICS_TIMEOUT_MS;
     const isUnknown = (topic: string) => book.topic(topic) === undefined && book.error(topic) === ErrorCode.NONE;
-    while (topics.some(isUnknown) && client.ports.clock.nowMs() < deadlineMs) {
+    while (!this.isOver && topics.some(isUnknown) && client.ports.clock.nowMs() < deadlineMs) {
       await this.changed.wait(deadlineMs - client.ports.clock.nowMs());
     }
     this.counts = new Map(topics.map((topic) => [topic, book.topic(topic)?.partitions.length ?? 0]));
@@ -368,6 +374,7 @@ export class ClassicMembership implements Membership {
   }
 
   async leave(): Promise<void> {
+    if (this.isOver) return;
     this.isOver = true;
     this.watch.stop();
     this.stopBeating();

@@ -4,7 +4,7 @@ import type { Coordinator } from "../coordinator.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { type GroupMetadata, isOffset, type OffsetAndMetadata, type TopicPartition } from "../topic-partition.ts";
 import { commitOffsets, committedOffsets } from "./offset-requests.ts";
-import type { ConsumerParts } from "./parts.ts";
+import { CLOSED, type ConsumerParts } from "./parts.ts";
 
 /** Who commits, and who wants to hear of it. */
 export interface CommittingGroup {
@@ -14,7 +14,7 @@ export interface CommittingGroup {
   /** Why nothing can be committed now; null when it can. Under no generation a group that is empty would take any offset. */
   refusal(): Failure | null;
   /** True when the same commit may succeed soon. */
-  commitFailed(errorCode: number): boolean;
+  commitFailed(errorCode: number, sentAs: GroupMetadata): boolean;
 }
 
 /** Writes and reads a group's offsets. */
@@ -48,10 +48,12 @@ export class Committer {
     const wrong = offsets.find(({ offset }) => !isOffset(offset));
     if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
     let refused: Failure | null = null;
+    let sentAs = this.group.metadata();
     // The member itself has refused: it knows already, and waits for the next poll.
     const isAgain = (reason: Failure) =>
-      reason !== refused && (this.group.commitFailed(reason.errorCode) || isRetriable(reason.errorCode));
+      reason !== refused && (this.group.commitFailed(reason.errorCode, sentAs) || isRetriable(reason.errorCode));
     return await attempts(this.parts.client.ports, { ...this.limits(timeoutMs), isAgain }, async (isCut) => {
+      if (this.parts.book.isClosed) return CLOSED;
       refused = this.group.refusal();
       if (refused !== null) return refused;
       const found = await this.group.coordinator.find();
@@ -60,7 +62,8 @@ export class Committer {
       refused = this.group.refusal();
       if (refused !== null) return refused;
       if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
-      const outcome = await commitOffsets({ ...this.asking, brokerId: found.value }, this.group.metadata(), offsets);
+      sentAs = this.group.metadata();
+      const outcome = await commitOffsets({ ...this.asking, brokerId: found.value }, sentAs, offsets);
       this.group.coordinator.note(outcome.errorCode);
       return outcome;
     });
@@ -71,6 +74,7 @@ export class Committer {
     timeoutMs: number,
   ): Promise<Outcome<ReadonlyMap<string, OffsetAndMetadata>>> {
     return await attempts(this.parts.client.ports, this.limits(timeoutMs), async () => {
+      if (this.parts.book.isClosed) return CLOSED;
       const found = await this.group.coordinator.find();
       if (failed(found)) return found;
       const answer = await committedOffsets(

@@ -23,14 +23,13 @@ import type { Membership, RebalanceListener } from "./membership.ts";
 import { offsetsAt, type TimeQuestion } from "./offset-queries.ts";
 import type { OffsetAnswer } from "./offset-requests.ts";
 import { openBook, openCoordinator } from "./opening.ts";
-import type { ConsumerParts } from "./parts.ts";
+import { CLOSED, type ConsumerParts } from "./parts.ts";
 import { PositionLookup } from "./position-lookup.ts";
 import { RebalanceDesk } from "./rebalance-desk.ts";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings, EARLIEST, LATEST } from "./settings.ts";
 import { Subscription, type SubscriptionWish } from "./subscription.ts";
 
 const CLOSE_TIMEOUT_MS = 30_000;
-const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The consumer is closed.");
 const NO_GROUP = failure(ErrorCode.INVALID_GROUP_ID, "The consumer has no group.id.");
 
 /**
@@ -99,7 +98,7 @@ export class Consumer {
       lane: `${this.lane}-group`,
       metadata: () => this.groupMetadata(),
       refusal: () => this.membership?.refusal() ?? null,
-      commitFailed: (errorCode) => this.membership?.commitFailed(errorCode) ?? false,
+      commitFailed: (errorCode, sentAs) => this.membership?.commitFailed(errorCode, sentAs) ?? false,
     });
   }
 
@@ -294,12 +293,8 @@ export class Consumer {
     const deadlineMs = clock.nowMs() + timeoutMs;
     for (;;) {
       const state = this.parts.assignment.get(partition);
-      if (state === undefined) {
-        return failure(
-          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-          `${partition.topic}/${partition.partition} isn't assigned.`,
-        );
-      }
+      if (state === undefined)
+        return failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${partitionKey(partition)} isn't assigned.`);
       if (state.position !== null) return success(state.position.offset);
       const leftMs = deadlineMs - clock.nowMs();
       if (leftMs <= 0 || this.isClosed) return failure(ErrorCode.REQUEST_TIMED_OUT, "The position isn't known yet.");
@@ -374,14 +369,19 @@ export class Consumer {
     if (this.isClosed) return;
     this.isClosed = true;
     this.changed.notify();
-    const { timers, transport } = this.client.ports;
     try {
-      await within<unknown>(timers, timeoutMs, this.end(), undefined);
+      await within<unknown>(this.client.ports.timers, timeoutMs, this.end(), undefined);
     } finally {
       this.parts.book.close();
       this.parts.alarm.cancel();
-      for (const lane of ["lookup", "fetch", "group", "group-join"]) transport.release?.(`${this.lane}-${lane}`);
+      // A listener that hangs may have kept it from leaving. Nobody waits for that now.
+      void Promise.resolve(this.membership?.leave()).finally(() => this.release());
     }
+  }
+
+  private release(): void {
+    const { transport } = this.client.ports;
+    for (const lane of ["lookup", "fetch", "group", "group-join"]) transport.release?.(`${this.lane}-${lane}`);
   }
 
   private async end(): Promise<void> {

@@ -6,11 +6,11 @@ import { consumerGroupHeartbeatApi } from "../apis.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { delayMs } from "../retry.ts";
-import type { GroupMetadata } from "../topic-partition.ts";
+import { type GroupMetadata, isSameMember } from "../topic-partition.ts";
 import { HeartbeatDraft, type MemberSays } from "./group-heartbeat.ts";
 import type { Membership, RebalanceHost } from "./membership.ts";
 import type { ConsumerParts } from "./parts.ts";
-import { PollWatch } from "./poll-watch.ts";
+import { PollWatch, watched } from "./poll-watch.ts";
 import { stepTo, type Target } from "./target-assignment.ts";
 
 const JOIN_EPOCH = 0;
@@ -55,7 +55,6 @@ export class GroupMembership implements Membership {
     at: { host: RebalanceHost; coordinator: Coordinator; groupId: string; lane: string },
   ) {
     this.parts = parts;
-    this.host = at.host;
     this.coordinator = at.coordinator;
     this.groupId = at.groupId;
     this.lane = at.lane;
@@ -63,22 +62,26 @@ export class GroupMembership implements Membership {
     this.memberId = ports.random.uuid();
     this.alarm = new Alarm(ports, () => void this.beat());
     this.watch = new PollWatch(ports.timers, parts.settings["max.poll.interval.ms"], () => void this.expire());
+    this.host = watched(at.host, this.watch);
   }
 
   async poll(): Promise<Outcome<void>> {
-    if (this.problem !== null) return this.problem;
-    if (this.isOver) return success(undefined);
-    if (this.hasLost) {
-      // Before the listener runs: it may throw, and the member may be fenced meanwhile.
-      this.hasLost = false;
-      await this.host.lose(this.host.owned());
-    }
-    if (!this.hasBegun || this.isAway) {
-      this.hasBegun = true;
-      this.isAway = false;
-      void this.beat();
-    }
-    await this.reconcile();
+    do {
+      if (this.problem !== null) return this.problem;
+      if (this.isOver) return success(undefined);
+      if (this.hasLost) {
+        // Before the listener runs: it may throw, and the member may be fenced meanwhile.
+        this.hasLost = false;
+        await this.host.lose(this.host.owned());
+      }
+      if (!this.hasBegun || this.isAway) {
+        this.hasBegun = true;
+        this.isAway = false;
+        void this.beat();
+      }
+      await this.reconcile();
+      // What was lost while the listener ran goes before anything is given out.
+    } while (this.hasLost);
     return success(undefined);
   }
 
@@ -109,10 +112,10 @@ export class GroupMembership implements Membership {
     return !this.hasLost && this.memberEpoch > JOIN_EPOCH ? null : failure(ErrorCode.UNKNOWN_MEMBER_ID);
   }
 
-  commitFailed(errorCode: number): boolean {
+  commitFailed(errorCode: number, sentAs: GroupMetadata): boolean {
     // The epoch has grown since; the next heartbeat tells how far.
     if (errorCode === ErrorCode.STALE_MEMBER_EPOCH) return true;
-    if (FENCED.has(errorCode)) this.fenced();
+    if (FENCED.has(errorCode) && isSameMember(sentAs, this.metadata())) this.fenced();
     return false;
   }
 
@@ -245,6 +248,7 @@ export class GroupMembership implements Membership {
   }
 
   async leave(): Promise<void> {
+    if (this.isOver) return;
     this.isOver = true;
     this.watch.stop();
     this.alarm.cancel();

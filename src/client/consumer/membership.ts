@@ -42,8 +42,11 @@ export interface Membership {
    * it is joining; UNKNOWN_MEMBER_ID: it isn't.
    */
   refusal(): Failure | null;
-  /** A commit was refused for this reason. True when the member will soon know better, and the commit may be tried again. */
-  commitFailed(errorCode: number): boolean;
-  /** Leaves the group, unless a static member is to come back: then it only stays silent. */
+  /**
+   * A commit that was sent as this member was refused for this reason. True when the member will soon know better, and the commit may be
+   * tried again. What is said of a generation or an epoch that is past says nothing about the one that is.
+   */
+  commitFailed(errorCode: number, sentAs: GroupMetadata): boolean;
+  /** Leaves the group, once, unless a static member is to come back: then it only stays silent. */
   leave(): Promise<void>;
 }

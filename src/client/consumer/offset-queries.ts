@@ -4,7 +4,7 @@ import { type Failure, failed, failure, type Outcome, success } from "../outcome
 import { isStaleMetadata } from "../retry.ts";
 import { partitionKey, type TopicPartition } from "../topic-partition.ts";
 import { listOffsetsAt, type OffsetAnswer } from "./offset-requests.ts";
-import { type ConsumerParts, isolationOf } from "./parts.ts";
+import { CLOSED, type ConsumerParts, isolationOf } from "./parts.ts";
 
 /** A partition and the time to look for, in milliseconds since the epoch; -1 asks for the end, -2 for the beginning. */
 export interface TimeQuestion extends TopicPartition {
@@ -30,6 +30,7 @@ export async function offsetsAt(
   const call = { lane, timeoutMs: settings["request.timeout.ms"] };
   const limits = { deadlineMs, backoff, isAgain, isCutAtDeadline: true };
   return await attempts<ReadonlyMap<string, OffsetAnswer>>(client.ports, limits, async () => {
+    if (book.isClosed) return CLOSED;
     const missing = questions.filter((question) => !answers.has(partitionKey(question)));
     const leaders = Map.groupBy(missing, ({ topic, partition }) => book.partition(topic, partition)?.leaderId ?? -1);
     let problem: Failure | null = leaders.delete(-1) ? failure(ErrorCode.LEADER_NOT_AVAILABLE) : null;

@@ -1,9 +1,13 @@
+import { ErrorCode } from "#protocol/errors.ts";
 import type { Alarm } from "../alarm.ts";
 import type { Client } from "../client.ts";
-import type { Failure } from "../outcome.ts";
+import { type Failure, failure } from "../outcome.ts";
 import type { TopicBook } from "../topic-book.ts";
 import type { Assignment } from "./assignment.ts";
 import type { ConsumerSettings } from "./settings.ts";
+
+/** What comes of anything that is asked of a consumer behind its `close`. */
+export const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The consumer is closed.");
 
 /** What the parts of one consumer share. */
 export interface ConsumerParts {

@@ -199,6 +199,7 @@ export class Producer {
     const { ports } = this.client;
     const deadlineMs = ports.clock.nowMs() + this.settings["max.block.ms"];
     for (;;) {
+      if (this.isClosed) return CLOSED;
       const view = this.book.topic(topic);
       if (view !== undefined) return success(view);
       const error = this.book.error(topic);
@@ -212,7 +213,7 @@ export class Producer {
 
   /**
    * Takes over the `transactional.id`: a producer that had it before is fenced, its open transaction ends. Once, before anything
-   * else; a retriable failure may be tried again.
+   * else; a retriable failure may be tried again. REQUEST_TIMED_OUT after `max.block.ms`: it goes on, and the same call waits for it.
    */
   initTransactions(): Promise<Outcome<void>> {
     return this.transactions?.initialize() ?? Promise.resolve(NOT_TRANSACTIONAL);
@@ -222,7 +223,7 @@ export class Producer {
     return this.transactions?.begin() ?? NOT_TRANSACTIONAL;
   }
 
-  /** Commits a group's offsets together with the records. A failure breaks the transaction, unless it is fatal. */
+  /** Commits a group's offsets together with the records, in `max.block.ms`. A failure breaks the transaction, unless it is fatal. */
   sendOffsetsToTransaction(offsets: readonly OffsetAndMetadata[], group: GroupMetadata): Promise<Outcome<void>> {
     return this.transactions?.sendOffsets(offsets, group) ?? Promise.resolve(NOT_TRANSACTIONAL);
   }
@@ -252,6 +253,7 @@ export class Producer {
     for (const entry of [...this.waiting.values()].flat()) this.settleWaiting(entry, CLOSED);
     this.waiting.clear();
     this.sender.close(CLOSED);
+    this.progress.notify();
     transport.release?.(this.lane);
   }
 

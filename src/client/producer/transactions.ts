@@ -2,6 +2,7 @@ import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import { attempts } from "../attempts.ts";
 import type { Client } from "../client.ts";
 import { Coordinator, CoordinatorKey } from "../coordinator.ts";
+import { isFatalForTransactions } from "../error-kinds.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { within } from "../retry.ts";
 import {
@@ -40,9 +41,18 @@ export interface TransactionParts {
 
 /** The first partition of a transaction often meets the end of the one before it: that is soon over. */
 const ADD_BACKOFF_MS = 20;
-const LATE = failure(ErrorCode.REQUEST_TIMED_OUT, "The transaction hasn't ended in max.block.ms; ask again.");
+const UNCERTAIN: ReadonlySet<number> = new Set([
+  ErrorCode.NETWORK_EXCEPTION,
+  ErrorCode.REQUEST_TIMED_OUT,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.NOT_COORDINATOR,
+]);
+const LATE = failure(ErrorCode.REQUEST_TIMED_OUT, "It hasn't come to its end in max.block.ms.");
 const UNHEARD = failure(ErrorCode.INVALID_TXN_STATE, "Whether the last transaction has ended must be asked for first.");
 const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The producer was closed before the transaction ended.");
+
+/** A request to the transaction's coordinator. */
+type Ask<T> = (brokerId: number, caller: TransactionCaller) => Promise<Outcome<T>>;
 
 /** The transactions of one producer: asks the coordinators what `TransactionState` says is next. */
 export class Transactions implements TransactionGate {
@@ -53,7 +63,11 @@ export class Transactions implements TransactionGate {
   private readonly wanted = new Map<string, TopicPartition>();
   /** A request for partitions that is under way (V1). */
   private adding: Promise<void> | null = null;
+  /** Requests that add something and whose fate isn't known (V1): maybe there is a transaction, and maybe not. */
+  private readonly doubts = new Set<Ask<void>>();
   private isClosed = false;
+  /** Taking over the transactional id, until its success has been handed out. */
+  private initializing: Promise<Outcome<void>> | null = null;
   /** What the cluster said last; decides for the next transaction. */
   private isV2Offered = false;
   /** An end that somebody asked for, until its outcome has been handed out: that may take more than one call. */
@@ -79,12 +93,23 @@ export class Transactions implements TransactionGate {
     return isWaiting && this.state.phase === "committing" ? success(undefined) : this.state.check("write");
   }
 
+  /** REQUEST_TIMED_OUT after `max.block.ms`: it goes on, and the same call waits for it again. */
   async initialize(): Promise<Outcome<void>> {
-    const legal = this.state.check("initialize");
-    if (failed(legal)) return legal;
+    if (this.initializing === null) {
+      const legal = this.state.check("initialize");
+      if (failed(legal)) return legal;
+      this.initializing = this.runInitialize();
+    }
+    const outcome = await this.inMaxBlock(this.initializing);
+    if (outcome !== LATE) this.initializing = null;
+    return outcome;
+  }
+
+  private async runInitialize(): Promise<Outcome<void>> {
     this.state.phase = "initializing";
     const outcome = await this.again(this.maxBlockDeadlineMs(), () => this.askForIdentity(undefined));
     if (failed(outcome)) {
+      this.initializing = null;
       this.state.phase = "uninitialized";
       this.state.fail(outcome);
       return outcome;
@@ -113,7 +138,9 @@ export class Transactions implements TransactionGate {
 
   begin(): Outcome<void> {
     const legal = this.ending === null ? this.state.check("begin") : UNHEARD;
-    if (!failed(legal)) this.state.begin(this.isV2Offered);
+    if (failed(legal)) return legal;
+    this.state.begin(this.isV2Offered);
+    this.doubts.clear();
     return legal;
   }
 
@@ -139,6 +166,12 @@ export class Transactions implements TransactionGate {
   }
 
   broke(reason: Failure): void {
+    // Of records it says that they belong to no transaction any more: that one is lost, but not the producer.
+    const isOver = reason.errorCode === ErrorCode.INVALID_TXN_STATE;
+    this.failWith(isOver ? failure(ErrorCode.TRANSACTION_ABORTABLE, reason.message) : reason);
+  }
+
+  private failWith(reason: Failure): void {
     this.state.fail(reason);
     this.parts.schedule();
   }
@@ -149,21 +182,27 @@ export class Transactions implements TransactionGate {
     const { settings } = this.parts;
     const deadlineMs = this.nowMs() + settings["delivery.timeout.ms"];
     const isOpen = () => this.state.phase === "open" || this.state.phase === "committing";
+    const ask: Ask<void> = (brokerId, caller) => addPartitions(brokerId, caller, partitions);
     const backoff = {
       firstMs: Math.min(ADD_BACKOFF_MS, settings["retry.backoff.ms"]),
       maxMs: settings["retry.backoff.max.ms"],
     };
     const limits = { deadlineMs, backoff, isAgain: (reason: Failure) => isOpen() && isRetriable(reason.errorCode) };
-    const outcome = await attempts(this.parts.client.ports, limits, async () => {
-      const added = await this.atCoordinator((brokerId, caller) => addPartitions(brokerId, caller, partitions));
-      // A lost answer may have been a yes: there is something to end.
-      if (!failed(added) || isLost(added)) this.state.hasStarted = true;
-      return added;
-    });
+    const outcome = await attempts(this.parts.client.ports, limits, () => this.addOnce(ask));
     this.adding = null;
     if (failed(outcome)) this.state.fail(outcome);
     else for (const partition of partitions) this.state.added.add(partitionKey(partition));
     this.parts.schedule();
+  }
+
+  private async addOnce(ask: Ask<void>): Promise<Outcome<void>> {
+    if (this.isClosed) return CLOSED;
+    return await this.atCoordinator(async (brokerId, caller) => {
+      const added = await ask(brokerId, caller);
+      if (!failed(added)) this.state.hasStarted = true;
+      else if (isUncertain(added)) this.doubts.add(ask);
+      return added;
+    });
   }
 
   async sendOffsets(offsets: readonly OffsetAndMetadata[], group: GroupMetadata): Promise<Outcome<void>> {
@@ -173,9 +212,10 @@ export class Transactions implements TransactionGate {
     if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
     const work = this.commitOffsets(offsets, group);
     this.offsetCommits.add(work);
-    const outcome = await work;
-    this.offsetCommits.delete(work);
-    if (failed(outcome)) this.broke(outcome);
+    const forget = () => this.offsetCommits.delete(work);
+    work.then(forget, forget);
+    const outcome = await this.inMaxBlock(work);
+    if (failed(outcome)) this.failWith(outcome);
     return outcome;
   }
 
@@ -183,11 +223,8 @@ export class Transactions implements TransactionGate {
     const { isV2 } = this.state;
     const deadlineMs = this.maxBlockDeadlineMs();
     if (!isV2) {
-      const added = await this.again(deadlineMs, async () => {
-        const outcome = await this.atCoordinator((brokerId, caller) => addOffsets(brokerId, caller, group.groupId));
-        if (!failed(outcome) || isLost(outcome)) this.state.hasStarted = true;
-        return outcome;
-      });
+      const ask: Ask<void> = (brokerId, caller) => addOffsets(brokerId, caller, group.groupId);
+      const added = await this.again(deadlineMs, () => this.addOnce(ask));
       if (failed(added)) return added;
     }
     const coordinator = this.groups.get(group.groupId) ?? this.coordinatorOf(CoordinatorKey.GROUP, group.groupId);
@@ -213,8 +250,7 @@ export class Transactions implements TransactionGate {
       return failure(ErrorCode.INVALID_TXN_STATE, message);
     }
     const { ending } = this;
-    const { client, settings } = this.parts;
-    const outcome = await within(client.ports.timers, settings["max.block.ms"], ending.done, LATE);
+    const outcome = await this.inMaxBlock(ending.done);
     if (outcome !== LATE && this.ending === ending) this.ending = null;
     return outcome;
   }
@@ -240,6 +276,8 @@ export class Transactions implements TransactionGate {
     if (this.isClosed) return this.endFailed(CLOSED);
     // The coordinator wouldn't take an end under a producer id that it doesn't know any more.
     const isForgotten = before?.errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
+    const settled = isForgotten ? success(undefined) : await this.settleDoubts();
+    if (failed(settled)) return this.endFailed(settled);
     if (this.state.hasStarted && !isForgotten) {
       const { isV2 } = this.state;
       const ended = await this.untilClosed(() =>
@@ -258,6 +296,24 @@ export class Transactions implements TransactionGate {
     return success(undefined);
   }
 
+  /**
+   * A coordinator takes no end of a transaction that it doesn't know: what may have begun it is asked for until it has been answered, as
+   * Kafka's own producer does before it ends one.
+   */
+  private async settleDoubts(): Promise<Outcome<void>> {
+    for (const ask of this.doubts) {
+      if (this.state.hasStarted) break;
+      const added = await this.untilClosed(async () => {
+        const outcome = await this.addOnce(ask);
+        // The topic may be gone for good.
+        return outcome.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION ? success(undefined) : outcome;
+      });
+      if (this.isClosed) return CLOSED;
+      if (failed(added) && isEndOfIdentity(added)) return added;
+    }
+    return success(undefined);
+  }
+
   private endFailed(reason: Failure): Outcome<void> {
     this.state.failEnd(reason);
     this.parts.schedule();
@@ -269,20 +325,18 @@ export class Transactions implements TransactionGate {
   }
 
   private untilClosed<T>(attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-    const unlessClosed = () => (this.isClosed ? Promise.resolve(CLOSED) : attempt());
-    return this.again(Number.POSITIVE_INFINITY, unlessClosed);
+    return this.again(Number.POSITIVE_INFINITY, attempt);
   }
 
   private again<T>(deadlineMs: number, attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const { settings, client } = this.parts;
     const backoff = { firstMs: settings["retry.backoff.ms"], maxMs: settings["retry.backoff.max.ms"] };
     const isAgain = (reason: Failure) => !this.isClosed && isRetriable(reason.errorCode);
-    return attempts(client.ports, { deadlineMs, backoff, isAgain }, attempt);
+    const unlessClosed = () => (this.isClosed ? Promise.resolve(CLOSED) : attempt());
+    return attempts(client.ports, { deadlineMs, backoff, isAgain }, unlessClosed);
   }
 
-  private async atCoordinator<T>(
-    ask: (brokerId: number, caller: TransactionCaller) => Promise<Outcome<T>>,
-  ): Promise<Outcome<T>> {
+  private async atCoordinator<T>(ask: Ask<T>): Promise<Outcome<T>> {
     const found = await this.coordinator.find();
     if (failed(found)) return found;
     const outcome = await ask(found.value, this.caller());
@@ -309,6 +363,10 @@ export class Transactions implements TransactionGate {
     return this.parts.client.ports.clock.nowMs();
   }
 
+  private inMaxBlock(work: Promise<Outcome<void>>): Promise<Outcome<void>> {
+    return within(this.parts.client.ports.timers, this.parts.settings["max.block.ms"], work, LATE);
+  }
+
   private maxBlockDeadlineMs(): number {
     return this.nowMs() + this.parts.settings["max.block.ms"];
   }
@@ -320,6 +378,12 @@ function toCommit(problem: Failure): Failure {
   return isTimeOut ? failure(ErrorCode.TRANSACTION_ABORTABLE, problem.message) : problem;
 }
 
-function isLost({ errorCode }: Failure): boolean {
-  return errorCode === ErrorCode.NETWORK_EXCEPTION || errorCode === ErrorCode.REQUEST_TIMED_OUT;
+/** May the request have been carried out all the same? A coordinator that loses its place, or a replica, says no more than that. */
+function isUncertain({ errorCode }: Failure): boolean {
+  return UNCERTAIN.has(errorCode);
+}
+
+/** With this producer id and epoch nothing can be ended any more. */
+function isEndOfIdentity({ errorCode }: Failure): boolean {
+  return isFatalForTransactions(errorCode) || errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
 }

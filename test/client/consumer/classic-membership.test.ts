@@ -1,47 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { groupOffsets } from "#client/admin-groups.ts";
 import { leaveGroupApi } from "#client/apis.ts";
-import { type Consumer, openConsumer } from "#client/consumer/consumer.ts";
-import type { RebalanceListener } from "#client/consumer/membership.ts";
-import type { ConsumerOptions } from "#client/consumer/settings.ts";
+import type { Consumer } from "#client/consumer/consumer.ts";
 import type { TopicPartition } from "#client/topic-partition.ts";
 import { ApiKey } from "#protocol/api-keys.ts";
 import { ErrorCode } from "#protocol/errors.ts";
-import { type CoreClient, coreClient, createTopics } from "../../doubles/core-client.ts";
+import { type CoreClient, createTopics } from "../../doubles/core-client.ts";
 import { valueOf } from "../../doubles/tcp-client.ts";
-import { join, read, T0, writeNumbers } from "./setup.ts";
-
-async function withTopic(partitions = 4): Promise<CoreClient> {
-  const at = await coreClient();
-  await createTopics(at, ["t"], partitions);
-  return at;
-}
+import { join, pass, pollUntil, quiet, read, SESSION_MS, T0, withTopic, writeNumbers } from "./setup.ts";
 
 async function committed(at: CoreClient): Promise<number> {
   const offsets = valueOf(await at.run(groupOffsets(at.client, "g")));
   return [...offsets.values()].reduce((sum, { offset }) => sum + offset, 0);
-}
-
-/** No member may be silent for longer. */
-const SESSION_MS = 6_000;
-const BEATS = { "heartbeat.interval.ms": 1_000, "session.timeout.ms": SESSION_MS };
-
-function pass(at: CoreClient, byMs: number): Promise<void> {
-  const { time } = at.cluster;
-  const untilMs = time.nowMs() + byMs;
-  return at.until(() => time.nowMs() >= untilMs);
-}
-
-/** A member that polls when the test does. */
-function quiet(at: CoreClient, options: ConsumerOptions = {}, listener: RebalanceListener = {}): Consumer {
-  const all = { "group.id": "g", "auto.offset.reset": "earliest", ...BEATS, ...options };
-  const consumer = valueOf(openConsumer(at.client, all));
-  valueOf(consumer.subscribe({ topics: ["t"] }, listener));
-  return consumer;
-}
-
-async function pollUntil(at: CoreClient, consumer: Consumer, condition: () => boolean): Promise<void> {
-  while (!condition()) valueOf(await at.run(consumer.poll(100)));
 }
 
 describe("a member of a classic group stays one", () => {
@@ -156,13 +126,10 @@ describe("a member that its group has expelled", () => {
     await writeNumbers(at, 10);
     const log: string[] = [];
     const listener = { onPartitionsRevoked: () => log.push("-"), onPartitionsLost: () => log.push("!") };
-    const beats =
-      protocol === "consumer" ? { "heartbeat.interval.ms": undefined, "session.timeout.ms": undefined } : {};
     const options = {
       "group.protocol": protocol,
       "enable.auto.commit": false,
       "max.poll.interval.ms": 8_000,
-      ...beats,
     };
     const consumer = quiet(at, options, listener);
     expect(await consumer.commitSync([{ ...T0, offset: 1 }])).toMatchObject({ errorCode: ErrorCode.UNKNOWN_MEMBER_ID });

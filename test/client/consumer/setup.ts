@@ -3,10 +3,16 @@ import type { RebalanceListener } from "#client/consumer/membership.ts";
 import type { ConsumerOptions } from "#client/consumer/settings.ts";
 import { openProducer } from "#client/producer/producer.ts";
 import type { TopicPartition } from "#client/topic-partition.ts";
-import type { CoreClient } from "../../doubles/core-client.ts";
+import { type CoreClient, coreClient, createTopics } from "../../doubles/core-client.ts";
 import { valueOf } from "../../doubles/tcp-client.ts";
 
 export const T0 = { topic: "t", partition: 0 };
+
+export async function withTopic(partitions = 4): Promise<CoreClient> {
+  const at = await coreClient();
+  await createTopics(at, ["t"], partitions);
+  return at;
+}
 
 /** Writes `0`, `1`, … in turn to the partitions of a topic, from `from` on. */
 export async function writeNumbers(
@@ -31,6 +37,29 @@ export async function read(at: CoreClient, consumer: Consumer, count: number): P
   const values: string[] = [];
   while (values.length < count) values.push(...valueOf(await at.run(consumer.poll(100))).map(text));
   return values;
+}
+
+/** No member may be silent for longer. */
+export const SESSION_MS = 6_000;
+const BEATS = { "heartbeat.interval.ms": 1_000, "session.timeout.ms": SESSION_MS };
+
+export function pass(at: CoreClient, byMs: number): Promise<void> {
+  const { time } = at.cluster;
+  const untilMs = time.nowMs() + byMs;
+  return at.until(() => time.nowMs() >= untilMs);
+}
+
+/** A member that polls when the test does. */
+export function quiet(at: CoreClient, options: ConsumerOptions = {}, listener: RebalanceListener = {}): Consumer {
+  const beats = options["group.protocol"] === "consumer" ? {} : BEATS;
+  const all = { "group.id": "g", "auto.offset.reset": "earliest", ...beats, ...options };
+  const consumer = valueOf(openConsumer(at.client, all));
+  valueOf(consumer.subscribe({ topics: ["t"] }, listener));
+  return consumer;
+}
+
+export async function pollUntil(at: CoreClient, consumer: Consumer, condition: () => boolean): Promise<void> {
+  while (!condition()) valueOf(await at.run(consumer.poll(100)));
 }
 
 /** A member that polls by itself, and notes what happens to it. */

@@ -105,6 +105,18 @@ describe("a transactional producer's errors", () => {
     await producer.close();
   });
 
+  it("about records that came too late for their transaction are final for that one only", async () => {
+    const { brokers, producer } = await world(2);
+    valueOf(await producer.initTransactions());
+    valueOf(producer.beginTransaction());
+    brokers.on(ApiKey.Produce, (body) => produced(body, ErrorCode.INVALID_TXN_STATE));
+    expect(await producer.send(RECORD)).toMatchObject({ errorCode: ErrorCode.INVALID_TXN_STATE });
+    expect(await producer.commitTransaction()).toMatchObject({ errorCode: ErrorCode.TRANSACTION_ABORTABLE });
+    valueOf(await producer.abortTransaction());
+    valueOf(producer.beginTransaction());
+    await producer.close();
+  });
+
   it("V1 adds a partition before it writes to it, V2 doesn't", async () => {
     for (const version of [1, 2] as const) {
       const { brokers, producer } = await world(version);

@@ -88,8 +88,8 @@ export function isAbandoned(dataDir: string): boolean {
 /** Creates the lock with its content in one step: a reader never sees it half written. False when there is one already. */
 function createLock(path: string, holder: LockHolder): boolean {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(holder));
   try {
+    writeFileSync(draft, JSON.stringify(holder));
     linkSync(draft, path);
     return true;
   } catch (error) {

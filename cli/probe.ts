@@ -51,21 +51,50 @@ function apiVersionsFrame(): Buffer {
 
 /** Whether a Kafka broker answers ApiVersions at the address. */
 export async function answersKafka(address: Address, timeoutMs: number): Promise<boolean> {
-  const answer = await exchange(address, apiVersionsFrame(), 10, timeoutMs);
-  return answer.length >= 10 && answer.readInt32BE(4) === CORRELATION_ID && answer.readInt16BE(8) === 0;
+  const isEnough = ({ length }: Buffer) => length >= 10;
+  const answer = await exchange(address, apiVersionsFrame(), isEnough, timeoutMs);
+  return isEnough(answer) && answer.readInt32BE(4) === CORRELATION_ID && answer.readInt16BE(8) === 0;
 }
 
-const OK = "HTTP/1.1 200";
+/** What a server says of itself: that it serves, nothing yet, that no broker answers it, or why none can. */
+export type Health = "serves" | "silent" | "unavailable" | { readonly failure: string };
 
-/** Whether `GET /health` is answered with 200. By hand, since an HTTP client would cost the launcher more memory than all its rest. */
-export async function answersHealth(address: Address, timeoutMs: number): Promise<boolean> {
+const OK = Buffer.from("HTTP/1.1 200");
+const UNAVAILABLE = "HTTP/1.1 503";
+const HEAD_END = "\r\n\r\n";
+/** Of an answer to `GET /health`; ours are much shorter. */
+const MAX_ANSWER_BYTES = 64 << 10;
+
+/** What `GET /health` is answered. By hand, since an HTTP client would cost the launcher more memory than all its rest. */
+export async function askHealth(address: Address, timeoutMs: number): Promise<Health> {
   const request = `GET /health HTTP/1.1\r\nHost: ${format(address)}\r\nConnection: close\r\n\r\n`;
-  const answer = await exchange(address, Buffer.from(request), OK.length, timeoutMs);
-  return answer.toString("latin1", 0, OK.length) === OK;
+  const isOk = (answer: Buffer) => answer.subarray(0, OK.length).equals(OK);
+  const isEnough = (answer: Buffer) => isOk(answer) || answer.length >= MAX_ANSWER_BYTES;
+  const answer = await exchange(address, Buffer.from(request), isEnough, timeoutMs);
+  if (isOk(answer)) return "serves";
+  const text = answer.toString();
+  if (!text.startsWith(UNAVAILABLE)) return "silent";
+  const failure = reasonIn(text.slice(text.indexOf(HEAD_END) + HEAD_END.length));
+  return failure === undefined ? "unavailable" : { failure };
+}
+
+/** The `reason` of a body in JSON, where it has one (docs/http.md). */
+function reasonIn(body: string): string | undefined {
+  try {
+    const { reason } = JSON.parse(body) as { reason?: unknown };
+    return typeof reason === "string" ? reason : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends the bytes and returns what came back once that is enough; less when the other side fails, ends or takes too long. */
-function exchange(address: Address, request: Buffer, enoughBytes: number, timeoutMs: number): Promise<Buffer> {
+function exchange(
+  address: Address,
+  request: Buffer,
+  isEnough: (received: Buffer) => boolean,
+  timeoutMs: number,
+): Promise<Buffer> {
   return new Promise((resolve) => {
     let received: Buffer = Buffer.alloc(0);
     const socket = createConnection(address, () => socket.write(request));
@@ -78,7 +107,7 @@ function exchange(address: Address, request: Buffer, enoughBytes: number, timeou
     socket.on("end", finish);
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length >= enoughBytes) finish();
+      if (isEnough(received)) finish();
     });
   });
 }

@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeBrokerDatabase } from "./broker-database.ts";
+import { hasRoom, inDataDir, makeDataDir } from "./data-dir.ts";
 import { type DataLock, lockDataDir } from "./data-lock.ts";
 import { makeEphemeralDir } from "./ephemeral.ts";
 import { type Flags, HELP, parseFlags, type S3Location, UsageError } from "./flags.ts";
-import { type Address, answersHealth, answersKafka, findPort, format, probePausesMs } from "./probe.ts";
+import { type Address, answersKafka, askHealth, findPort, format, type Health, probePausesMs } from "./probe.ts";
 import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
 import { openSegmentsPlace, s3LocationOf } from "./segments-place.ts";
@@ -14,6 +15,10 @@ import { ensureBundle } from "./worker-bundle.ts";
 /** How long workerd may take to serve before the start counts as failed. */
 const READY_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 5_000;
+/** How long HTTP may find no broker that can be opened. One that has much to open answers late, and not with an error. */
+const UNAVAILABLE_MS = 3_000;
+/** Each attempt may make workerd print a trace. */
+const UNAVAILABLE_PAUSE_MS = 250;
 const LOOK_PAUSE_MS = 5;
 /** How long requests under way may take to finish after a TERM. workerd itself stays as long as a client is connected. */
 const DRAIN_MS = 500;
@@ -37,13 +42,21 @@ interface Places {
 export async function start(args: readonly string[]): Promise<void> {
   try {
     const flags = parseFlags(args);
-    if (flags.help) process.stdout.write(HELP);
-    else await serve(flags);
+    if (flags.help) return void process.stdout.write(HELP);
+    await checkConfigs(process.env["KEDGE_CONFIGS"]);
+    await serve(flags);
   } catch (error) {
     console.error(`kedge: ${error instanceof Error ? error.message : error}`);
     if (error instanceof UsageError) process.stderr.write(`\n${HELP}`);
     process.exit(1);
   }
+}
+
+/** What the Worker would check as well, where nobody would hear what is wrong. Loaded only when there is something to check. */
+async function checkConfigs(text: string | undefined): Promise<void> {
+  if (!text) return;
+  const { parseStaticConfigs } = await import("#cluster/boot.ts");
+  parseStaticConfigs(text);
 }
 
 async function serve(flags: Flags): Promise<void> {
@@ -58,10 +71,10 @@ async function serve(flags: Flags): Promise<void> {
   lock.noteRuntime(runtime.pid);
   const stopping = stopOnSignal(runtime);
 
-  const failure = await whyNotReady(runtime, kafka, http);
+  const failure = await whyNotReady({ runtime, kafka, http }, dataDir);
   if (failure && !stopping.requested) {
     runtime.kill("SIGKILL");
-    throw new Error(failure);
+    throw new Error(hasRoom(dataDir) ? failure : `${failure}; its disk is full`);
   }
   const workerd = identify(runtime.pid);
   if (!stopping.requested && workerd) {
@@ -84,12 +97,12 @@ function openDataDir(flags: Flags): string {
   }
   // npm starts scripts in the package's folder; a relative path means the folder that the user is in.
   const dir = resolve(process.env["INIT_CWD"] ?? process.cwd(), flags.dataDir);
-  mkdirSync(dir, { recursive: true });
+  makeDataDir(dir);
   return dir;
 }
 
 function takeLock(dataDir: string): DataLock {
-  const outcome = lockDataDir(dataDir);
+  const outcome = inDataDir(dataDir, () => lockDataDir(dataDir));
   if ("heldBy" in outcome) throw inUse(dataDir, outcome.heldBy);
   process.on("exit", outcome.held.release);
   return outcome.held;
@@ -146,7 +159,7 @@ async function freePort(what: string, flag: string, address: Address): Promise<n
 }
 
 /** Waits until both protocols really answer; says what is wrong if they don't. */
-async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Promise<string | undefined> {
+async function whyNotReady({ runtime, kafka, http }: Started, dataDir: string): Promise<string | undefined> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS;
   let ended: string | undefined;
   runtime.ended.then((how) => {
@@ -154,20 +167,27 @@ async function whyNotReady(runtime: Runtime, kafka: Address, http: Address): Pro
   });
   await runtime.listening;
   const reach = (address: Address) => ({ ...address, host: address.host === "0.0.0.0" ? "127.0.0.1" : address.host });
-  const probes = [
-    { what: "Kafka", answers: () => answersKafka(reach(kafka), PROBE_TIMEOUT_MS) },
-    { what: "HTTP", answers: () => answersHealth(reach(http), PROBE_TIMEOUT_MS) },
+  const probes: { what: string; ask: () => Promise<Health> }[] = [
+    { what: "HTTP", ask: () => askHealth(reach(http), PROBE_TIMEOUT_MS) },
+    { what: "Kafka", ask: async () => ((await answersKafka(reach(kafka), PROBE_TIMEOUT_MS)) ? "serves" : "silent") },
   ];
-  const failures = probes.map(async ({ what, answers }) => {
+  // One after the other: HTTP says what is wrong, while a Kafka client that can't be served makes workerd print a trace.
+  for (const { what, ask } of probes) {
     const pausesMs = probePausesMs();
-    while (!(await answers())) {
-      if (ended !== undefined) return `workerd could not start (${ended})`;
-      if (performance.now() > deadlineMs) return `${what} did not answer within ${READY_TIMEOUT_MS} ms`;
-      await pause(pausesMs.next().value);
+    let unavailableSinceMs = Number.POSITIVE_INFINITY;
+    for (let health = await ask(); health !== "serves"; health = await ask()) {
+      const nowMs = performance.now();
+      if (ended !== undefined) return `workerd could not start on the data directory ${dataDir} (${ended})`;
+      if (typeof health === "object") return `can't start on the data directory ${dataDir}: ${health.failure}`;
+      unavailableSinceMs = health === "silent" ? Number.POSITIVE_INFINITY : Math.min(unavailableSinceMs, nowMs);
+      if (nowMs > unavailableSinceMs + UNAVAILABLE_MS)
+        return `no broker can be opened on the data directory ${dataDir}`;
+      if (nowMs > deadlineMs)
+        return `${what} did not answer within ${READY_TIMEOUT_MS} ms, on the data directory ${dataDir}`;
+      await pause(health === "silent" ? pausesMs.next().value : UNAVAILABLE_PAUSE_MS);
     }
-    return undefined;
-  });
-  return (await Promise.all(failures)).find((failure) => failure !== undefined);
+  }
+  return undefined;
 }
 
 function announce(flags: Flags, at: Pick<Started, "kafka" | "http"> & Pick<Places, "dataDir" | "s3">): string {

@@ -42,7 +42,7 @@ export const WALLS: Readonly<Record<string, Room>> = {
     rooms: [...BELOW_THE_WIRE, "broker", "client", "rest"],
     packages: ["aws4fetch", "hono", "cloudflare:*", "node:*"],
   },
-  cli: { rooms: ["ports"], packages: ["node:*"] },
+  cli: { rooms: ["cluster", "ports"], packages: ["node:*"] },
   scripts: { rooms: ["*"], packages: ["*"] },
   bench: { rooms: ["*"], packages: ["*"] },
   examples: { rooms: [], packages: ["*"] },

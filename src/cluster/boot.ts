@@ -2,6 +2,7 @@ import type { Uuid } from "#bytes/uuid.ts";
 import type { BrokerImage, ConfigValues } from "#ports/controller.ts";
 import { brokerConfig } from "./broker-configs.ts";
 import { parseConfigValue } from "./config-definition.ts";
+import { quoted } from "./limits.ts";
 import type { ClusterRecord, ClusterState } from "./state.ts";
 
 /** What the operator says about the cluster, where it is started. */
@@ -56,8 +57,13 @@ export function parseStaticConfigs(text: string): ConfigValues {
     if (part.trim() === "") continue;
     const at = part.indexOf("=");
     const name = part.slice(0, at).trim();
-    const definition = at < 0 ? undefined : brokerConfig(name);
-    if (definition === undefined) throw new Error(`KEDGE_CONFIGS: '${part.trim()}' is not a known name=value`);
+    if (at < 0) throw new Error(`KEDGE_CONFIGS: ${quoted(part.trim())} is not of the form name=value`);
+    const definition = brokerConfig(name);
+    if (definition === undefined) {
+      throw new Error(
+        `KEDGE_CONFIGS: there is no broker config ${quoted(name)}, docs/support.md names all that there are`,
+      );
+    }
     const parsed = parseConfigValue(definition, part.slice(at + 1));
     if (!parsed.ok) throw new Error(`KEDGE_CONFIGS: ${parsed.problem}`);
     configs[name] = parsed.value;

@@ -64,6 +64,14 @@ export type Parsed = { readonly ok: true; readonly value: string } | { readonly 
 export const MAX_CONFIG_VALUE_CHARS = 32_767;
 
 const INTEGER_BITS: Partial<Record<ConfigType, bigint>> = { SHORT: 16n, INT: 32n, LONG: 64n };
+/** What a type takes, for whoever gave it something else. Of the other types every text is one. */
+const TAKES: Partial<Record<ConfigType, string>> = {
+  BOOLEAN: "true or false",
+  SHORT: "a whole number of 16 bits",
+  INT: "a whole number of 32 bits",
+  LONG: "a whole number of 64 bits",
+  DOUBLE: "a number",
+};
 const INTEGER = /^[+-]?\d{1,30}$/;
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?$/;
 
@@ -71,9 +79,13 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?$/;
 export function parseConfigValue(definition: ConfigDefinition, text: string): Parsed {
   if (text.length > MAX_CONFIG_VALUE_CHARS) return problem(definition, "a value of that length", "is too long");
   const canonical = canonicalValue(definition.type, text);
-  if (canonical === null) return problem(definition, quoted(text), `is not of type ${definition.type}`);
+  if (canonical === null) return problem(definition, quoted(text), notOfType(definition.type));
   const complaint = definition.check?.(canonical) ?? null;
   return complaint === null ? { ok: true, value: canonical } : problem(definition, quoted(text), complaint);
+}
+
+function notOfType(type: ConfigType): string {
+  return `is not of type ${type} (${TAKES[type]})`;
 }
 
 function problem(definition: ConfigDefinition, value: string, complaint: string): Parsed {

@@ -6,6 +6,8 @@ import { httpProblem, type Problem } from "./problems.ts";
 /** What the shell gives with every request. */
 export interface RestBindings {
   readonly client: Client;
+  /** Why no broker answers, where the shell knows that its data can't be opened; null otherwise. */
+  readonly startFailure?: () => string | null;
 }
 
 export interface RestEnv {

@@ -31,7 +31,8 @@ async function health(c: RestContext): Promise<Response> {
   const cluster = await c.env.client.cluster([]);
   if (failed(cluster)) {
     const { errorCode, message } = kafkaProblem(cluster.errorCode, cluster.message);
-    return answer(JSON.stringify({ status: "unavailable", error_code: errorCode, message }), JSON_TYPE, 503);
+    const reason = c.env.startFailure?.() ?? undefined;
+    return answer(JSON.stringify({ status: "unavailable", error_code: errorCode, message, reason }), JSON_TYPE, 503);
   }
   const { clusterId, brokers } = cluster.value;
   return answer(

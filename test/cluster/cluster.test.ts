@@ -257,8 +257,17 @@ describe("what the operator says", () => {
       "num.partitions": "3",
       "log.cleanup.policy": "compact,delete",
     });
-    for (const text of ["num.partitions", "no.such=1", "num.partitions=x", "=1"]) {
-      expect(() => parseStaticConfigs(text), text).toThrow("KEDGE_CONFIGS");
-    }
+  });
+
+  it.each([
+    ["num.partitions", "'num.partitions' is not of the form name=value"],
+    ["no.such=1", "there is no broker config 'no.such'"],
+    ["=1", "there is no broker config ''"],
+    ["num.partitions=x", "num.partitions: 'x' is not of type INT (a whole number of 32 bits)"],
+    ["delete.topic.enable=yes", "delete.topic.enable: 'yes' is not of type BOOLEAN (true or false)"],
+    ["num.partitions=3;num.partitions=0", "num.partitions: '0' is below 1"],
+  ])("refuses the configs %j and says what is wrong", (text, problem) => {
+    expect(() => parseStaticConfigs(text)).toThrow(/^KEDGE_CONFIGS: /);
+    expect(() => parseStaticConfigs(text)).toThrow(problem);
   });
 });

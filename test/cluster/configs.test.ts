@@ -96,7 +96,7 @@ describe("topic configs", () => {
     const parsed = parseConfigValue(topicConfig("retention.ms") as ConfigDefinition, "soon");
     expect(parsed).toEqual({
       ok: false,
-      problem: "Invalid value for config retention.ms: 'soon' is not of type LONG.",
+      problem: "Invalid value for config retention.ms: 'soon' is not of type LONG (a whole number of 64 bits).",
     });
   });
 

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
 import { PAGE_BYTES } from "#cli/broker-database.ts";
 import { FLOCK, KERNEL_LOCK } from "#cli/kernel-lock.ts";
@@ -33,10 +34,30 @@ async function listening(): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** The exit code and the last line of a launcher that is expected to end by itself. */
+/** A data directory that a Kedge has used and left. */
+async function usedDir(): Promise<string> {
+  const kedge = await startKedge();
+  await kedge.stop();
+  return kedge.dataDir;
+}
+
+/** The database of the one object of a namespace. */
+function databaseOf(dataDir: string, namespace: string): string {
+  const [path] = globSync(join(dataDir, "objects", namespace, `${"?".repeat(64)}.sqlite`));
+  if (path === undefined) throw new Error(`${namespace} has stored nothing`);
+  return path;
+}
+
+/** The exit code and the output of a launcher that is expected to end by itself. Throws when it serves instead. */
 async function refused(...flags: string[]) {
   const launcher = runLauncher(flags);
+  const serves = await launcher.outputMatching(/^kedge ready /m).then(
+    () => true,
+    () => false,
+  );
+  if (serves) launcher.process.kill("SIGTERM");
   const code = await launcher.ended;
+  if (serves) throw new Error(`it was to be refused, and serves:\n${launcher.output()}`);
   return { code, output: launcher.output() };
 }
 
@@ -76,6 +97,58 @@ describe("npm start", () => {
     const http = await refused("--ephemeral", "--kafka-port", "0", "--http-port", port);
     expect(http.code).toBe(1);
     expect(http.output).toContain("--http-port");
+  });
+
+  it("refuses a config that it can't take, before it touches anything", async () => {
+    const dataDir = join(temporaryDir(), "data");
+    const launcher = runLauncher(["--data", dataDir, "--kafka-port", "0", "--http-port", "0"], {
+      KEDGE_CONFIGS: "num.partitions=3;log.retention.ms=soon",
+    });
+    expect(await launcher.ended).toBe(1);
+    expect(launcher.output()).toContain("kedge: KEDGE_CONFIGS: Invalid value for config log.retention.ms: 'soon'");
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  it.each([
+    ["broker", "kedge-BrokerObject", "UPDATE stored_format SET version = version + 1"],
+    ["cluster", "kedge-ClusterObject", "UPDATE cluster_metadata SET value = value + 1 WHERE key = 'format'"],
+  ])("refuses data of a newer %s, and says so", async (whose, namespace, makeNewer) => {
+    const dataDir = await usedDir();
+    const database = new DatabaseSync(databaseOf(dataDir, namespace));
+    database.exec(makeNewer);
+    database.close();
+    const { code, output } = await refused("--data", dataDir, "--kafka-port", "0", "--http-port", "0");
+    expect(code).toBe(1);
+    const sentence = new RegExp(
+      `^kedge: can't start on the data directory (\\S+): the ${whose}'s data has format (\\d+), (.*)$`,
+      "m",
+    );
+    const [, where, version, knows] = sentence.exec(output) ?? [];
+    expect(where, output).toBe(dataDir);
+    expect(knows).toBe(
+      `but this Kedge knows ${Number(version) - 1}: start it with the newer Kedge that wrote the data, or give it another data directory`,
+    );
+  });
+
+  it("gives up on data that can't be opened", async () => {
+    const dataDir = await usedDir();
+    const path = databaseOf(dataDir, "kedge-BrokerObject");
+    const damaged = readFileSync(path);
+    // Behind the header: still a database, but none whose tables can be found.
+    damaged.fill(0xff, 100, 1_000);
+    writeFileSync(path, damaged);
+    const { code, output } = await refused("--data", dataDir, "--kafka-port", "0", "--http-port", "0");
+    expect(code).toBe(1);
+    expect(output).toMatch(/^kedge: (no broker can be opened|can't start) on the data directory /m);
+    expect(output).not.toContain("its disk is full");
+  });
+
+  it("refuses a data directory that is none", async () => {
+    const file = join(temporaryDir(), "file");
+    writeFileSync(file, "");
+    const { code, output } = await refused("--data", file, "--kafka-port", "0", "--http-port", "0");
+    expect(code).toBe(1);
+    expect(output).toContain(`the data directory ${file} can't be used`);
   });
 
   it("refuses a data directory that another Kedge holds", async () => {

@@ -7,6 +7,7 @@ import kernelsModule from "../../build/kernels.wasm";
 import { zlibCodecs } from "../codecs.ts";
 import type { Env } from "../env.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "../objects/runtime-ports.ts";
+import { startFailures } from "../objects/start-failures.ts";
 import { BrokerTransport } from "./broker-transport.ts";
 
 const CLIENT_ID = "kedge-rest";
@@ -32,7 +33,7 @@ export async function handleHttp(
     { transport, clock: runtimeClock, timers: runtimeTimers, random: runtimeRandom, kernels, codecs: zlibCodecs },
     { clientId: CLIENT_ID, cache },
   );
-  const response = Promise.resolve(rest.fetch(request, { client }));
+  const response = Promise.resolve(rest.fetch(request, { client, startFailure: () => startFailures.reason }));
   context?.waitUntil(response);
   return response;
 }

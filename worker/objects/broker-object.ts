@@ -20,6 +20,7 @@ import { CommitFailures } from "./commit-failures.ts";
 import { controllerOf } from "./controller-stub.ts";
 import { rpcAnswer } from "./rpc-answer.ts";
 import { runtimeClock, runtimeRandom, runtimeTimers } from "./runtime-ports.ts";
+import { startFailures } from "./start-failures.ts";
 
 /** What the receive buffers of all connections may hold together: half of what an object has. */
 const RECEIVE_BUDGET_BYTES = 64 * 1024 * 1024;
@@ -48,39 +49,43 @@ export class BrokerObject extends DurableObject<Env> {
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
-    context.blockConcurrencyWhile(async () => {
-      this.#broker = await Broker.open({
-        brokerId: brokerIdOf(context.id),
-        handlers,
-        clock: runtimeClock,
-        random: runtimeRandom,
-        timers: runtimeTimers,
-        controller: controllerOf(env),
-        logStore: new SqlLogStore(context.storage),
-        spaceLimits: { ...SPACE_LIMITS, refuseUntilMs: failures.refuseUntilMs },
-        compression: { kernels: createWasmKernels(kernelsModule), codecs: zlibCodecs },
-        objectStore: objectStoreOf(env),
-        onObjectStoreFailed: (reason) => console.error("a segment could not be copied to the object store:", reason),
-        onNextDue: (dueMs) => this.#wakeAt(context.storage, dueMs),
-        onUnreadable: (sentence) => console.error(sentence),
-        onUncleanable: (error) => console.error("a log can't be compacted", error),
-        peers: new BrokerTransport(
-          env,
-          parseBrokers(env.KEDGE_BROKERS).map(({ id }) => id),
-        ),
-        // What is in memory and what is stored may differ now: only a new start from storage is safe.
-        onFatal: (error) => {
-          failures.note(Date.now());
-          console.error(
-            "the log can't be written (is the disk full?), and the broker begins anew from what is stored:",
-            error,
-          );
-          context.abort(String(error));
-        },
-      });
-      this.#alarmMs = (await context.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
-      this.#wakeSoon(context.storage);
+    const brokerId = brokerIdOf(context.id);
+    context.blockConcurrencyWhile(() => startFailures.watch(brokerId, () => this.#open(brokerId)));
+  }
+
+  async #open(brokerId: number): Promise<void> {
+    const { ctx: context, env } = this;
+    this.#broker = await Broker.open({
+      brokerId,
+      handlers,
+      clock: runtimeClock,
+      random: runtimeRandom,
+      timers: runtimeTimers,
+      controller: controllerOf(env),
+      logStore: new SqlLogStore(context.storage),
+      spaceLimits: { ...SPACE_LIMITS, refuseUntilMs: failures.refuseUntilMs },
+      compression: { kernels: createWasmKernels(kernelsModule), codecs: zlibCodecs },
+      objectStore: objectStoreOf(env),
+      onObjectStoreFailed: (reason) => console.error("a segment could not be copied to the object store:", reason),
+      onNextDue: (dueMs) => this.#wakeAt(context.storage, dueMs),
+      onUnreadable: (sentence) => console.error(sentence),
+      onUncleanable: (error) => console.error("a log can't be compacted", error),
+      peers: new BrokerTransport(
+        env,
+        parseBrokers(env.KEDGE_BROKERS).map(({ id }) => id),
+      ),
+      // What is in memory and what is stored may differ now: only a new start from storage is safe.
+      onFatal: (error) => {
+        failures.note(Date.now());
+        console.error(
+          "the log can't be written (is the disk full?), and the broker begins anew from what is stored:",
+          error,
+        );
+        context.abort(String(error));
+      },
     });
+    this.#alarmMs = (await context.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+    this.#wakeSoon(context.storage);
   }
 
   /** A Kafka client, piped here by the Worker that accepted it. */

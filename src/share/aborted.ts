@@ -41,10 +41,12 @@ interface Range {
 /** The ranges without what lies in one of the others; both are in order. */
 export function without<R extends Range>(ranges: readonly R[], taken: readonly Range[]): R[] {
   const left: R[] = [];
+  let next = 0;
   for (const range of ranges) {
     let from = range.first;
-    for (const { first, last } of taken) {
-      if (last < from || first > range.last) continue;
+    while (next < taken.length && taken[next].last < from) next++;
+    for (let at = next; at < taken.length && taken[at].first <= range.last; at++) {
+      const { first, last } = taken[at];
       if (first > from) left.push({ ...range, first: from, last: first - 1 });
       from = Math.max(from, last + 1);
     }

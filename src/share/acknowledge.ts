@@ -1,6 +1,6 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import type { InFlight, InFlightBatch, Run } from "./in-flight.ts";
-import { firstOf, join, lastOf, splitAt } from "./in-flight.ts";
+import { firstOf, join, lastOf, runReaching, splitAt } from "./in-flight.ts";
 import type { ShareMoment } from "./limits.ts";
 import { AcknowledgeType, RecordState } from "./record-state.ts";
 import { beginTransition, type DeadLetters, releasedState } from "./transitions.ts";
@@ -26,20 +26,53 @@ export interface AcknowledgeTurn {
   readonly startOffset: number;
   /** What goes to the dead-letter queue once it is stored. */
   readonly deadLetters: DeadLetters[];
-  /** What is held anew, for `renew` when nothing of the turn was refused. */
-  readonly renewed: { readonly first: number; readonly last: number }[];
 }
 
 /**
- * Begins what one acknowledgement says. The first record that doesn't belong to the member ends it with an error; then the caller undoes
+ * Begins what the acknowledgements say. The first record that doesn't belong to the member ends it with an error; then the caller undoes
  * all that the turn has begun. What lies before the start offset is over and done with.
+ *
+ * Of a batch something else may be said of each record, in an acknowledgement for each: it is split once for all of them, so that the
+ * work grows with what is said and with the batches, not with their product.
  */
-export function acknowledge(inFlight: InFlight, said: Acknowledgement, turn: AcknowledgeTurn): ErrorCode {
+export function acknowledgeAll(inFlight: InFlight, said: readonly Acknowledgement[], turn: AcknowledgeTurn): ErrorCode {
+  const pieces = said.map((one) => piecesOf(one, turn.startOffset));
+  const split = splitFor(inFlight, pieces.flat());
+  const whole: Turn = { ...turn, renewed: [] };
+  let errorCode: ErrorCode = ErrorCode.NONE;
+  for (let at = 0; at < said.length && errorCode === ErrorCode.NONE; at++) {
+    errorCode = acknowledge(inFlight, said[at], pieces[at], whole);
+  }
+  if (errorCode === ErrorCode.NONE) renew(whole);
+  for (const batch of split) join(batch);
+  return errorCode;
+}
+
+/** Splits the batches of which something is said into runs of which one thing is said. They are to be joined again. */
+function splitFor(inFlight: InFlight, pieces: readonly Said[]): readonly InFlightBatch[] {
+  const cuts = Float64Array.from(pieces.flatMap(({ first, last }) => [first, last + 1])).sort();
+  if (cuts.length === 0) return [];
+  const batches = inFlight.between(cuts[0], cuts[cuts.length - 1] - 1);
+  let from = 0;
+  for (const batch of batches) {
+    let end = from;
+    while (end < cuts.length && cuts[end] <= lastOf(batch)) end++;
+    splitAt(batch, cuts.subarray(from, end));
+    from = end;
+  }
+  return batches;
+}
+
+interface Turn extends AcknowledgeTurn {
+  /** What is held anew when nothing of the turn is refused. */
+  readonly renewed: Run[];
+}
+
+function acknowledge(inFlight: InFlight, said: Acknowledgement, pieces: readonly Said[], turn: Turn): ErrorCode {
   if (!isConsistent(said)) return ErrorCode.INVALID_REQUEST;
   if (said.lastOffset < turn.startOffset) return ErrorCode.NONE;
   const known = boundsError(inFlight, said, turn.startOffset);
   if (known !== ErrorCode.NONE) return known;
-  const pieces = piecesOf(said, turn.startOffset);
   let from = 0;
   for (const batch of inFlight.between(pieces[0].first, said.lastOffset)) {
     while (pieces[from].last < firstOf(batch)) from++;
@@ -63,7 +96,10 @@ function boundsError(inFlight: InFlight, { firstOffset, lastOffset }: Acknowledg
   return ErrorCode.NONE;
 }
 
-function piecesOf({ firstOffset, lastOffset, acknowledgeTypes }: Acknowledgement, startOffset: number): Said[] {
+/** Neighbours of which the same is said, from the start offset on; none for what isn't consistent. */
+function piecesOf(said: Acknowledgement, startOffset: number): Said[] {
+  const { firstOffset, lastOffset, acknowledgeTypes } = said;
+  if (!isConsistent(said) || lastOffset < startOffset) return [];
   if (acknowledgeTypes.length === 1) {
     return [{ first: Math.max(firstOffset, startOffset), last: lastOffset, type: acknowledgeTypes[0] }];
   }
@@ -78,38 +114,25 @@ function piecesOf({ firstOffset, lastOffset, acknowledgeTypes }: Acknowledgement
   return pieces;
 }
 
-function acknowledgeBatch(
-  batch: InFlightBatch,
-  pieces: readonly Said[],
-  from: number,
-  turn: AcknowledgeTurn,
-): ErrorCode {
-  const end = lastOf(batch);
-  const cuts: number[] = [];
-  for (let at = from; at < pieces.length && pieces[at].first <= end; at++) {
-    cuts.push(pieces[at].first, pieces[at].last + 1);
-  }
-  splitAt(batch, cuts);
-  let errorCode: ErrorCode = ErrorCode.NONE;
+function acknowledgeBatch(batch: InFlightBatch, pieces: readonly Said[], from: number, turn: Turn): ErrorCode {
+  const { runs } = batch;
   let at = from;
-  for (const run of batch.runs) {
-    while (at < pieces.length && pieces[at].last < run.first) at++;
+  for (let i = runReaching(batch, pieces[from].first); i < runs.length; i++) {
+    while (at < pieces.length && pieces[at].last < runs[i].first) at++;
     if (at === pieces.length) break;
-    if (run.first < pieces[at].first) continue;
-    errorCode = acknowledgeRun(run, pieces[at].type, turn);
-    if (errorCode !== ErrorCode.NONE) break;
+    const errorCode = acknowledgeRun(runs[i], pieces[at].type, turn);
+    if (errorCode !== ErrorCode.NONE) return errorCode;
   }
-  join(batch);
-  return errorCode;
+  return ErrorCode.NONE;
 }
 
-function acknowledgeRun(run: Run, type: number, turn: AcknowledgeTurn): ErrorCode {
+function acknowledgeRun(run: Run, type: number, turn: Turn): ErrorCode {
   const { settings } = turn.at;
   if (run.state !== RecordState.ACQUIRED || run.transition !== null) return ErrorCode.INVALID_RECORD_STATE;
   if (run.memberId !== turn.memberId) return ErrorCode.INVALID_RECORD_STATE;
   if (type === AcknowledgeType.RENEW) {
     if (!settings.isRenewEnabled) return ErrorCode.INVALID_RECORD_STATE;
-    turn.renewed.push({ first: run.first, last: run.last });
+    turn.renewed.push(run);
     return ErrorCode.NONE;
   }
   const state = stateAfter(type, run, turn);
@@ -124,16 +147,10 @@ function acknowledgeRun(run: Run, type: number, turn: AcknowledgeTurn): ErrorCod
 }
 
 /** The member goes on holding what it has asked to. */
-export function renew(inFlight: InFlight, { renewed, at }: AcknowledgeTurn): void {
-  for (const { first, last } of renewed) {
-    for (const batch of inFlight.between(first, last)) {
-      splitAt(batch, [first, last + 1]);
-      for (const run of batch.runs) {
-        if (run.first < first || run.last > last || run.state !== RecordState.ACQUIRED) continue;
-        run.lockDeadlineMs = at.nowMs + at.settings.recordLockDurationMs;
-      }
-      join(batch);
-    }
+function renew({ renewed, at }: Turn): void {
+  for (const run of renewed) {
+    // Something else may have been said of it afterwards.
+    if (run.state === RecordState.ACQUIRED) run.lockDeadlineMs = at.nowMs + at.settings.recordLockDurationMs;
   }
 }
 

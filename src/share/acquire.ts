@@ -118,11 +118,9 @@ function acquireSome(batch: InFlightBatch, acquisition: Acquisition): number {
     if (isLonely(run.deliveryCount)) break;
   }
   const ranges: AcquiredRange[] = [];
-  for (const { first: from, last: to } of taken) {
-    for (const run of cut(batch, from, to)) {
-      hold(run, acquisition);
-      ranges.push({ first: run.first, last: run.last, deliveryCount: run.deliveryCount });
-    }
+  for (const run of cut(batch, taken)) {
+    hold(run, acquisition);
+    ranges.push({ first: run.first, last: run.last, deliveryCount: run.deliveryCount });
   }
   join(batch);
   for (const range of ranges) appendRange(acquisition.ranges, range, firstOf(batch));

@@ -115,7 +115,7 @@ export class InFlight {
     if (whole > 0) this.batches.splice(0, whole);
     const { first } = this;
     if (first === undefined || firstOf(first) >= offset) return;
-    while (first.runs[0].last < offset) first.runs.shift();
+    first.runs.splice(0, runReaching(first, offset));
     first.runs[0].first = Math.max(first.runs[0].first, offset);
   }
 
@@ -135,17 +135,57 @@ export class InFlight {
   }
 }
 
+/** The place of the first run that ends at `offset` or behind it; the number of runs when there is none. */
+export function runReaching({ runs }: InFlightBatch, offset: number): number {
+  let low = 0;
+  let high = runs.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (runs[middle].last < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
- * The runs of a batch between two offsets, cut off the ones that reach beyond. They belong to the batch: changing them changes it.
- * The batch is to be joined again afterwards.
+ * The runs of a batch within the ranges, which rise and don't overlap, cut off the ones that reach beyond. They belong to the batch:
+ * changing them changes it. The batch is to be joined again afterwards. A batch may have a run for each of its records, and a range for each
+ * of them, too: all of them are cut at once.
  */
-export function cut(batch: InFlightBatch, first: number, last: number): Run[] {
-  splitAt(batch, [first, last + 1]);
-  return batch.runs.filter((run) => run.first >= first && run.last <= last);
+export function cut(batch: InFlightBatch, ranges: readonly Range[]): Run[] {
+  splitAt(
+    batch,
+    ranges.flatMap(({ first, last }) => [first, last + 1]),
+  );
+  let at = 0;
+  return batch.runs.filter((run) => {
+    while (at < ranges.length && ranges[at].last < run.first) at++;
+    return at < ranges.length && run.first >= ranges[at].first;
+  });
+}
+
+/** The ranges, which rise, that reach into each of the batches, which are in order. */
+export function* byBatch<R extends Range>(
+  batches: readonly InFlightBatch[],
+  ranges: readonly R[],
+): Generator<[InFlightBatch, readonly R[]]> {
+  let from = 0;
+  for (const batch of batches) {
+    while (from < ranges.length && ranges[from].last < firstOf(batch)) from++;
+    let end = from;
+    while (end < ranges.length && ranges[end].first <= lastOf(batch)) end++;
+    if (end > from) yield [batch, ranges.slice(from, end)];
+    from = Math.max(from, end - 1);
+  }
 }
 
 /** Makes each of the offsets, which rise, the first one of a run, where it lies within the batch. */
-export function splitAt(batch: InFlightBatch, offsets: readonly number[]): void {
+export function splitAt(batch: InFlightBatch, offsets: ArrayLike<number>): void {
   const whole = batch.runs.splice(0);
   let next = 0;
   for (const run of whole) {

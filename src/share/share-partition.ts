@@ -1,7 +1,18 @@
 import { ErrorCode } from "#protocol/errors.ts";
-import { type Acknowledgement, acknowledge, renew } from "./acknowledge.ts";
+import { type Acknowledgement, acknowledgeAll } from "./acknowledge.ts";
 import { type AcquireCommand, type AcquiredRange, type Acquisition, acquireInFlight, acquireNew } from "./acquire.ts";
-import { InFlight, isAcquirable, lastOf, NO_MEMBER, type Run, sizeOf } from "./in-flight.ts";
+import {
+  byBatch,
+  cut,
+  InFlight,
+  isAcquirable,
+  join,
+  lastOf,
+  NO_MEMBER,
+  type Run,
+  runReaching,
+  sizeOf,
+} from "./in-flight.ts";
 import { InFlightBudget } from "./in-flight-budget.ts";
 import type { ShareMoment, ShareSettings } from "./limits.ts";
 import { isTerminal, RecordState } from "./record-state.ts";
@@ -146,7 +157,7 @@ export class SharePartition {
     const acquisition: Acquisition = { ...bounds, command, at, acquired: 0, ranges: [] };
     // What the log doesn't have any more between the fetch offset and its answer was compacted away.
     const gone = { first: command.fetchOffset, last: bounds.first - 1 };
-    archive(this.inFlight.between(gone.first, gone.last), gone, RecordState.AVAILABLE);
+    archive(this.inFlight.between(gone.first, gone.last), [gone], RecordState.AVAILABLE);
     acquireInFlight(this.inFlight, acquisition);
     this.acquireNew(acquisition);
     this.moveStart();
@@ -179,11 +190,9 @@ export class SharePartition {
     this.mayHaveAvailable = true;
   }
 
-  /** Takes records of aborted transactions out of what was acquired; nobody is given them. */
+  /** Takes records of aborted transactions, whose ranges are in order, out of what was acquired; nobody is given them. */
   archiveAborted(ranges: readonly { readonly first: number; readonly last: number }[]): void {
-    for (const range of ranges) {
-      archive(this.inFlight.between(range.first, range.last), range, RecordState.ACQUIRED);
-    }
+    archive(this.inFlight.all, ranges, RecordState.ACQUIRED);
     this.shrink(() => this.moveStart());
   }
 
@@ -191,15 +200,11 @@ export class SharePartition {
   acknowledge(memberId: string, said: readonly Acknowledgement[], at: ShareMoment): AcknowledgeOutcome {
     const writeId = ++this.lastWriteId;
     const deadLetters: DeadLetters[] = [];
-    const turn = { memberId, at, writeId, startOffset: this.start, deadLetters, renewed: [] };
-    for (const one of said) {
-      const errorCode = acknowledge(this.inFlight, one, turn);
-      if (errorCode === ErrorCode.NONE) continue;
-      this.undo(writeId, at);
-      return { errorCode, write: null };
-    }
-    renew(this.inFlight, turn);
-    return { errorCode: ErrorCode.NONE, write: this.writeOf(writeId, deadLetters) };
+    const turn = { memberId, at, writeId, startOffset: this.start, deadLetters };
+    const errorCode = acknowledgeAll(this.inFlight, said, turn);
+    if (errorCode === ErrorCode.NONE) return { errorCode, write: this.writeOf(writeId, deadLetters) };
+    this.undo(writeId, at);
+    return { errorCode, write: null };
   }
 
   /** The member has gone: what it holds is released. Null when it holds nothing. */
@@ -251,20 +256,19 @@ export class SharePartition {
   }
 
   private isArchiving(offset: number): boolean {
-    const runs = this.inFlight.between(offset, offset).flatMap((batch) => batch.runs);
-    const run = runs.find(({ first, last }) => first <= offset && last >= offset);
+    const [batch] = this.inFlight.between(offset, offset);
+    const run = batch?.runs[runReaching(batch, offset)];
     return run?.state === RecordState.ARCHIVING && run.transition === null;
   }
 
-  /** The dead-letter queue has the records, or will never have them: they are archived. */
-  deadLettersWritten({ first, last }: DeadLetters): ShareWrite | null {
+  /** The dead-letter queue has the records of the letters, which are in order, or will never have them: they are archived. */
+  deadLettersWritten(letters: readonly DeadLetters[]): ShareWrite | null {
     const writeId = ++this.lastWriteId;
-    archive(this.inFlight.between(first, last), { first, last }, RecordState.ARCHIVING);
+    archive(this.inFlight.all, letters, RecordState.ARCHIVING);
     const stateBatches: StateBatch[] = [];
-    for (const run of this.inFlight.runs()) {
-      const isOne = run.state === RecordState.ARCHIVED && run.last >= first && run.first <= last;
-      if (!isOne) continue;
-      stateBatches.push(stateOf({ ...run, first: Math.max(run.first, first), last: Math.min(run.last, last) }));
+    for (const [batch, own] of byBatch(this.inFlight.all, letters)) {
+      for (const run of cut(batch, own)) if (run.state === RecordState.ARCHIVED) stateBatches.push(stateOf(run));
+      join(batch);
     }
     return stateBatches.length === 0 ? null : this.write(writeId, stateBatches);
   }

@@ -9,30 +9,40 @@ export interface StateBatch {
 /** A start offset that nobody has set yet. */
 export const NO_START_OFFSET = -1;
 
-interface Edge {
-  readonly offset: number;
-  readonly begins: boolean;
-  readonly batch: StateBatch;
-}
-
 /**
- * Puts what was stored and what is new together: nothing before the start offset, no overlap, neighbours that don't differ in one. Where
- * two batches overlap, the larger delivery count holds, and among equal ones the larger state: a record only ever moves that way, so the
- * order in which the batches came doesn't matter.
+ * Puts what was stored, which is such a list itself, and what is new together: nothing before the start offset, in order, no overlap,
+ * neighbours that don't differ in one. Where two batches overlap, the larger delivery count holds, and among equal ones the larger state: a
+ * record only ever moves that way, so the order in which the batches came doesn't matter.
+ *
+ * There may be a batch for each of many records, and one write for each of them, too: only what lies around the new ones is looked at.
  */
 export function combineStateBatches(
   soFar: readonly StateBatch[],
   added: readonly StateBatch[],
   startOffset: number,
 ): StateBatch[] {
-  const pruned = [...soFar, ...added].flatMap((batch) => prune(batch, startOffset));
-  if (pruned.length <= 1) return pruned;
-  const edges = pruned.flatMap((batch): Edge[] => [
-    { offset: batch.firstOffset, begins: true, batch },
-    { offset: batch.lastOffset + 1, begins: false, batch },
-  ]);
-  edges.sort((one, other) => one.offset - other.offset);
-  return sweep(edges);
+  const left = soFar.slice(startOffset === NO_START_OFFSET ? 0 : firstReaching(soFar, startOffset));
+  if (left.length > 0) left.splice(0, 1, ...prune(left[0], startOffset));
+  const more = added.flatMap((batch) => prune(batch, startOffset));
+  if (more.length === 0) return left;
+  const first = more.reduce((least, { firstOffset }) => Math.min(least, firstOffset), Number.POSITIVE_INFINITY);
+  const last = more.reduce((most, { lastOffset }) => Math.max(most, lastOffset), Number.NEGATIVE_INFINITY);
+  // With the neighbours, which may not differ from what comes to lie beside them.
+  const from = firstReaching(left, first - 1);
+  const end = firstReaching(left, last + 1) + 1;
+  return left.slice(0, from).concat(sweep([...left.slice(from, end), ...more]), left.slice(end));
+}
+
+/** The place of the first batch that ends at `offset` or behind it. */
+function firstReaching(batches: readonly StateBatch[], offset: number): number {
+  let low = 0;
+  let high = batches.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (batches[middle].lastOffset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function prune(batch: StateBatch, startOffset: number): readonly StateBatch[] {
@@ -47,31 +57,34 @@ function rankOf({ deliveryCount, deliveryState }: StateBatch): number {
   return deliveryCount * STATES + deliveryState;
 }
 
-/** From edge to edge, the batch of the highest rank among those that are open. */
-function sweep(edges: readonly Edge[]): StateBatch[] {
-  const combined: StateBatch[] = [];
-  const open = new Map<number, { batch: StateBatch; count: number }>();
-  let from = 0;
-  for (const { offset, begins, batch } of edges) {
-    if (offset > from) {
-      const best = highest(open);
-      if (best !== null) append(combined, { ...best, firstOffset: from, lastOffset: offset - 1 });
-      from = offset;
+/** Of each stretch from one edge to the next, the batch of the highest rank that covers it. */
+function sweep(batches: readonly StateBatch[]): StateBatch[] {
+  const bounds = batches.flatMap(({ firstOffset, lastOffset }) => [firstOffset, lastOffset + 1]);
+  const edges = [...new Set(bounds)].sort((one, other) => one - other);
+  const places = new Map(edges.map((offset, place) => [offset, place]));
+  const best: (StateBatch | null)[] = edges.map(() => null);
+  // From each stretch the way to the next one that has no batch yet.
+  const next = Int32Array.from(edges, (_, place) => place);
+  const free = (from: number): number => {
+    let place = from;
+    while (next[place] !== place) {
+      next[place] = next[next[place]];
+      place = next[place];
     }
-    const rank = rankOf(batch);
-    const known = open.get(rank) ?? { batch, count: 0 };
-    known.count += begins ? 1 : -1;
-    if (known.count === 0) open.delete(rank);
-    else open.set(rank, known);
+    return place;
+  };
+  for (const batch of batches.toSorted((one, other) => rankOf(other) - rankOf(one))) {
+    const end = places.get(batch.lastOffset + 1) as number;
+    for (let at = free(places.get(batch.firstOffset) as number); at < end; at = free(at)) {
+      best[at] = batch;
+      next[at] = at + 1;
+    }
+  }
+  const combined: StateBatch[] = [];
+  for (const [at, batch] of best.entries()) {
+    if (batch !== null) append(combined, { ...batch, firstOffset: edges[at], lastOffset: edges[at + 1] - 1 });
   }
   return combined;
-}
-
-/** There are at most as many ranks as delivery counts and states. */
-function highest(open: ReadonlyMap<number, { readonly batch: StateBatch }>): StateBatch | null {
-  let best = -1;
-  for (const rank of open.keys()) if (rank > best) best = rank;
-  return open.get(best)?.batch ?? null;
 }
 
 function append(combined: StateBatch[], batch: StateBatch): void {

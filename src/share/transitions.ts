@@ -1,5 +1,5 @@
 import type { InFlightBatch, Run } from "./in-flight.ts";
-import { cut, join, NO_MEMBER } from "./in-flight.ts";
+import { byBatch, cut, join, NO_MEMBER } from "./in-flight.ts";
 import type { ShareMoment, ShareSettings } from "./limits.ts";
 import { RecordState } from "./record-state.ts";
 import type { StateBatch } from "./state-batches.ts";
@@ -87,24 +87,21 @@ export function expireLocks(batches: readonly InFlightBatch[], at: ShareMoment):
   return changed;
 }
 
-/** Archives what is in `from` between two offsets, without waiting for anything. Answers how many records those were. */
+/** Archives what is in `from` within the ranges, which rise and don't overlap, without waiting for anything. */
 export function archive(
   batches: readonly InFlightBatch[],
-  range: { readonly first: number; readonly last: number },
+  ranges: readonly { readonly first: number; readonly last: number }[],
   from: RecordState,
-): number {
-  let archived = 0;
-  for (const batch of batches) {
-    for (const run of cut(batch, range.first, range.last)) {
+): void {
+  for (const [batch, own] of byBatch(batches, ranges)) {
+    for (const run of cut(batch, own)) {
       if (run.state !== from || run.transition !== null) continue;
       run.state = RecordState.ARCHIVED;
       run.memberId = NO_MEMBER;
       run.lockDeadlineMs = 0;
-      archived += run.last - run.first + 1;
     }
     join(batch);
   }
-  return archived;
 }
 
 export function stateOf({ first, last, state, deliveryCount }: Run): StateBatch {

@@ -79,19 +79,27 @@ describe("consumer groups and their replay", () => {
           if (description.startsWith("classic") || description === "no group") continue;
           described++;
           expectNoSharing(description);
-          const whole = scenario.replayed(scenario.log).run("describe");
-          expect(whole).toBe(description);
-          const cleaned = scenario.replayed(compacted(scenario)).run("describe");
-          expect(sorted(cleaned)).toEqual(sorted(description));
-          expect(sorted(scenario.replayed(scenario.liveRecords()).run("describe"))).toEqual(sorted(description));
+          const whole = scenario.replayed(scenario.log);
+          expect(whole.run("describe")).toBe(description);
+          const cleaned = scenario.replayed(compacted(scenario));
+          expect(sorted(cleaned.run("describe"))).toEqual(sorted(description));
+          const rewritten = scenario.replayed(scenario.liveRecords());
+          expect(sorted(rewritten.run("describe"))).toEqual(sorted(description));
+          // And they hold the same.
+          const { heldBytes } = scenario.budget;
+          for (const { budget } of [whole, cleaned, rewritten]) expect(budget.heldBytes).toBe(heldBytes);
+          expect(heldBytes > 0).toBe(description.includes("\n"));
         }
         // Everybody goes silent: the group is empty in the end, and deleted with its offsets.
         scenario.run("advance 600000");
-        expect(scenario.run("describe")).toMatch(/^(Empty|classic Empty|no group)/);
+        const left = scenario.run("describe");
+        expect(left).toMatch(/^(Empty|classic Empty|no group)/);
+        if (left.startsWith("Empty")) expect(scenario.budget.heldBytes).toBe(0);
         scenario.run("delete");
         expect(
           compacted(scenario).filter((record) => record.value !== null && readRecord(record).kind !== "offset"),
         ).toEqual([]);
+        expect(scenario.budget.heldBytes).toBe(0);
       }),
       { numRuns: 200 },
     );

@@ -2,6 +2,7 @@ import type { ConsumerHeartbeatReply } from "#group/consumer/heartbeat.ts";
 import { isRefusal, type Refusal, sortedPartitions } from "#group/consumer/world.ts";
 import { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_CONSUMER_GROUP_CONFIG, DEFAULT_GROUP_CONFIG, type GroupConfig } from "#group/limits.ts";
+import { MemberBudget } from "#group/member-budget.ts";
 import type { Decision, Reply } from "#group/turn.ts";
 import type { CoordinatorRecord, GroupTopics } from "#ports/coordinator-log.ts";
 import { errorName } from "#protocol/errors.ts";
@@ -74,6 +75,7 @@ function idOf(name: string): string {
 export class ConsumerScenario {
   readonly log: CoordinatorRecord[] = [];
   readonly topics = new Topics();
+  readonly budget = new MemberBudget();
   private readonly config: GroupConfig;
   private machine: GroupCoordinator;
   private nowMs = 1_000_000;
@@ -111,7 +113,7 @@ export class ConsumerScenario {
   }
 
   private newMachine(): GroupCoordinator {
-    return new GroupCoordinator({ topics: this.topics, config: () => this.config });
+    return new GroupCoordinator({ topics: this.topics, config: () => this.config, budget: this.budget });
   }
 
   run(command: string): string {
@@ -151,6 +153,7 @@ export class ConsumerScenario {
     advance: ([ms]) => this.advance(Number(ms)),
     reload: () => {
       const before = JSON.stringify(this.machine.consumers.describe("g"));
+      this.machine.release();
       this.machine = this.newMachine();
       for (const record of this.log) this.machine.replay(record);
       this.take(this.machine.onLoaded(this.nowMs));

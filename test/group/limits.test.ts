@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ZERO_UUID } from "#bytes/uuid.ts";
 import type { JoinGroupCommand } from "#group/classic/park.ts";
-import type { GroupCoordinator, OffsetCommitCommand } from "#group/coordinator.ts";
+import type { GroupCoordinator } from "#group/coordinator.ts";
 import {
   DEFAULT_GROUP_CONFIG,
   MAX_GROUP_RECORD_BYTES,
@@ -14,37 +14,10 @@ import { uuidText } from "#group/member-id.ts";
 import type { Decision } from "#group/turn.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ConsumerProtocolSubscription, encodeConsumerProtocol } from "#protocol/stored/consumer-protocol.ts";
+import { commit, join, position, sync } from "./commands.ts";
 import { newCoordinator } from "./new-coordinator.ts";
 
-const JOIN: JoinGroupCommand = {
-  token: 1,
-  groupId: "g",
-  memberId: "",
-  groupInstanceId: null,
-  clientId: "c",
-  clientHost: "/h",
-  sessionTimeoutMs: 10_000,
-  rebalanceTimeoutMs: 30_000,
-  protocolType: "consumer",
-  protocols: [{ name: "range", metadata: new Uint8Array(0) }],
-  requiresKnownMemberId: false,
-  canSkipAssignment: false,
-  uuid: "1",
-};
-
 const TOPICS = { topicName: () => undefined, topicId: () => ZERO_UUID };
-
-const COMMIT: OffsetCommitCommand = {
-  groupId: "g",
-  memberId: "",
-  groupInstanceId: null,
-  generationId: -1,
-  retentionTimeMs: -1,
-  knowsGroupIdNotFound: true,
-  topics: [
-    { topic: "t", topicId: ZERO_UUID, partitions: [{ partitionIndex: 0, offset: 1, leaderEpoch: -1, metadata: null }] },
-  ],
-};
 
 function coordinator(): GroupCoordinator {
   return newCoordinator(DEFAULT_GROUP_CONFIG);
@@ -55,8 +28,8 @@ function errors(decision: Decision): number[] {
 }
 
 /** A group with one member, and its leader's sync about to come. */
-function joined(machine: GroupCoordinator, join: Partial<JoinGroupCommand> = {}): string {
-  machine.joinGroup({ ...JOIN, ...join }, 0);
+function joined(machine: GroupCoordinator, more: Partial<JoinGroupCommand> = {}): string {
+  machine.joinGroup(join(more), 0);
   const [reply] = machine.onTimer("join g", 0).replies;
   if (reply?.kind !== "join") throw new Error("nobody joined");
   return reply.response.memberId;
@@ -77,10 +50,10 @@ describe("limits on what a member brings", () => {
       protocols: [{ name: "x".repeat(MAX_NAME_LENGTH + 1), metadata: new Uint8Array(0) }],
     },
   };
-  for (const [name, join] of Object.entries(cases)) {
+  for (const [name, more] of Object.entries(cases)) {
     it(`${name}: INVALID_REQUEST, and no group`, () => {
       const machine = coordinator();
-      const decision = machine.joinGroup({ ...JOIN, ...join }, 0);
+      const decision = machine.joinGroup(join(more), 0);
       expect(errors(decision)).toEqual([ErrorCode.INVALID_REQUEST]);
       expect(decision.records).toEqual([]);
       expect(machine.listGroups({ states: [], types: [] })).toEqual([]);
@@ -89,16 +62,14 @@ describe("limits on what a member brings", () => {
 
   it("just below, the member joins", () => {
     const machine = coordinator();
-    const decision = machine.joinGroup({ ...JOIN, protocols: [half, { ...half, name: "b" }] }, 0);
+    const decision = machine.joinGroup(join({ protocols: [half, { ...half, name: "b" }] }), 0);
     expect(errors(decision)).toEqual([]);
   });
 
   it("an assignment that doesn't fit into a record is refused, and the group begins again", () => {
     const machine = coordinator();
     const memberId = joined(machine);
-    const assignments = [{ memberId, assignment: new Uint8Array(MAX_GROUP_RECORD_BYTES) }];
-    const sync = { ...JOIN, token: 2, generationId: 1, memberId, protocolType: null, protocolName: null, assignments };
-    const decision = machine.syncGroup(sync, 0);
+    const decision = machine.syncGroup(sync(memberId, new Uint8Array(MAX_GROUP_RECORD_BYTES)), 0);
     expect(errors(decision)).toEqual([ErrorCode.UNKNOWN_SERVER_ERROR]);
     expect(decision.records).toEqual([]);
     expect(machine.describeGroup("g")?.groupState).toBe("PreparingRebalance");
@@ -106,18 +77,15 @@ describe("limits on what a member brings", () => {
 
   it("a commit's metadata is counted like Kafka's", () => {
     const machine = coordinator();
-    const commit = (metadata: string) => {
-      const [topic] = COMMIT.topics;
-      const command = { ...COMMIT, topics: [{ ...topic, partitions: [{ ...topic.partitions[0], metadata }] }] };
-      return machine.commitOffsets(command, 0).response.outcomes?.[0][0].errorCode;
-    };
-    expect(commit("ü".repeat(4096))).toBe(ErrorCode.NONE);
-    expect(commit("ü".repeat(4097))).toBe(ErrorCode.OFFSET_METADATA_TOO_LARGE);
+    const errorWith = (metadata: string) =>
+      machine.commitOffsets(commit([position(0, 1, metadata)]), 0).response.outcomes?.[0][0].errorCode;
+    expect(errorWith("ü".repeat(4096))).toBe(ErrorCode.NONE);
+    expect(errorWith("ü".repeat(4097))).toBe(ErrorCode.OFFSET_METADATA_TOO_LARGE);
     expect(machine.fetchAllOffsets("g", TOPICS)[0].partitions[0].metadata.length).toBe(4096);
   });
 
   it("a group id that can't be stored gets no offsets", () => {
-    const command = { ...COMMIT, groupId: "x".repeat(MAX_NAME_LENGTH + 1) };
+    const command = commit([position(0, 1)], { groupId: "x".repeat(MAX_NAME_LENGTH + 1) });
     expect(coordinator().commitOffsets(command, 0).response.errorCode).toBe(ErrorCode.INVALID_GROUP_ID);
   });
 });
@@ -125,20 +93,19 @@ describe("limits on what a member brings", () => {
 describe("limits of a coordinator", () => {
   it("one group too many: POLICY_VIOLATION, for joins and commits", () => {
     const machine = coordinator();
-    for (let i = 0; i < MAX_GROUPS_PER_PARTITION; i++) machine.commitOffsets({ ...COMMIT, groupId: `g${i}` }, 0);
-    expect(machine.commitOffsets(COMMIT, 0).response.errorCode).toBe(ErrorCode.POLICY_VIOLATION);
-    expect(errors(machine.joinGroup(JOIN, 0))).toEqual([ErrorCode.POLICY_VIOLATION]);
+    const commitOf = (groupId: string) => machine.commitOffsets(commit([position(0, 1)], { groupId }), 0);
+    for (let i = 0; i < MAX_GROUPS_PER_PARTITION; i++) commitOf(`g${i}`);
+    expect(commitOf("g").response.errorCode).toBe(ErrorCode.POLICY_VIOLATION);
+    expect(errors(machine.joinGroup(join(), 0))).toEqual([ErrorCode.POLICY_VIOLATION]);
     machine.deleteGroups(["g0"], 0);
-    expect(machine.commitOffsets(COMMIT, 0).response.errorCode).toBe(ErrorCode.NONE);
+    expect(commitOf("g").response.errorCode).toBe(ErrorCode.NONE);
   });
 
   it("a frame isn't held by what was in it", () => {
     const machine = coordinator();
     const frame = new Uint8Array(1024);
     const memberId = joined(machine, { protocols: [{ name: "range", metadata: frame.subarray(0, 4) }] });
-    const assignments = [{ memberId, assignment: frame.subarray(4, 8) }];
-    const sync = { ...JOIN, token: 2, generationId: 1, memberId, protocolType: null, protocolName: null, assignments };
-    machine.syncGroup(sync, 0);
+    machine.syncGroup(sync(memberId, frame.subarray(4, 8)), 0);
     frame.fill(7);
     const [member] = machine.describeGroup("g")?.members ?? [];
     expect([...member.memberMetadata, ...member.memberAssignment]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
@@ -154,9 +121,8 @@ describe("offsets of a live group of consumers", () => {
     const machine = coordinator();
     machine.onLoaded(0);
     const memberId = joined(machine, { protocols: [{ name: "range", metadata }], sessionTimeoutMs: 1_800_000 });
-    const sync = { ...JOIN, token: 2, generationId: 1, memberId, protocolType: null, protocolName: null };
-    machine.syncGroup({ ...sync, assignments: [] }, 0);
-    machine.commitOffsets({ ...COMMIT, memberId, generationId: 1 }, 0);
+    machine.syncGroup(sync(memberId, new Uint8Array(0), { assignments: [] }), 0);
+    machine.commitOffsets(commit([position(0, 1)], { memberId, generationId: 1 }), 0);
     machine.onTimer("expire-offsets", WEEK_MS);
     return machine.fetchAllOffsets("g", TOPICS).length;
   }

@@ -11,33 +11,15 @@ import {
 import { MemberBudget } from "#group/member-budget.ts";
 import type { Decision } from "#group/turn.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { join, sync } from "./commands.ts";
 import { newCoordinator } from "./new-coordinator.ts";
 
 let uuids = 0;
 
-function join(groupId: string, more: Partial<JoinGroupCommand> = {}): JoinGroupCommand {
-  return {
-    token: 1,
-    groupId,
-    memberId: "",
-    groupInstanceId: null,
-    clientId: "c",
-    clientHost: "/h",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 30_000,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: new Uint8Array(MAX_MEMBER_METADATA_BYTES / 2) }],
-    requiresKnownMemberId: false,
-    canSkipAssignment: false,
-    uuid: `${uuids++}`,
-    ...more,
-  };
-}
-
-function sync(groupId: string, memberId: string, assignment: Uint8Array) {
-  const assignments = [{ memberId, assignment }];
-  const rest = { groupInstanceId: null, protocolType: null, protocolName: null, assignments };
-  return { token: 2, groupId, generationId: 1, memberId, ...rest };
+/** A member that brings half of what one may bring. */
+function heavy(groupId: string, more: Partial<JoinGroupCommand> = {}): JoinGroupCommand {
+  const protocols = [{ name: "range", metadata: new Uint8Array(MAX_MEMBER_METADATA_BYTES / 2) }];
+  return join({ groupId, protocols, uuid: `${uuids++}`, ...more });
 }
 
 function errorOf(decision: Decision): number | undefined {
@@ -57,7 +39,7 @@ function fill(machines: readonly GroupCoordinator[]): string[] {
   for (let i = 0; i < 1_000; i++) {
     const groupId = `full${i}`;
     const machine = machines[i % machines.length];
-    const decision = machine.joinGroup(join(groupId), 0);
+    const decision = machine.joinGroup(heavy(groupId), 0);
     if (decision.replies.length === 0) {
       groupIds.push(groupId);
       continue;
@@ -81,7 +63,7 @@ describe("what the members of a broker may hold", () => {
     const memberId = begun(machines[0], groupIds[0]);
     const before = machines[0].describeGroup(groupIds[0]);
     const held = budget.heldBytes;
-    const refused = machines[0].joinGroup(join(groupIds[0]), 0);
+    const refused = machines[0].joinGroup(heavy(groupIds[0]), 0);
     expect(errorOf(refused)).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED);
     expect(machines[0].describeGroup(groupIds[0])).toEqual(before);
     expect(budget.heldBytes).toBe(held);
@@ -89,32 +71,32 @@ describe("what the members of a broker may hold", () => {
     const identity = { groupId: groupIds[0], memberId, groupInstanceId: null, generationId: 1 };
     expect(machines[0].heartbeat(identity, 0).response).toBe(ErrorCode.NONE);
     const more = [{ name: "range", metadata: new Uint8Array(MAX_MEMBER_METADATA_BYTES) }];
-    expect(errorOf(machines[0].joinGroup(join(groupIds[0], { memberId, protocols: more }), 0))).toBe(
+    expect(errorOf(machines[0].joinGroup(heavy(groupIds[0], { memberId, protocols: more }), 0))).toBe(
       ErrorCode.GROUP_MAX_SIZE_REACHED,
     );
     const less = [{ name: "range", metadata: new Uint8Array(1) }];
-    expect(errorOf(machines[0].joinGroup(join(groupIds[0], { memberId, protocols: less }), 0))).toBe(ErrorCode.NONE);
+    expect(errorOf(machines[0].joinGroup(heavy(groupIds[0], { memberId, protocols: less }), 0))).toBe(ErrorCode.NONE);
     expect(budget.heldBytes).toBeLessThan(held);
   });
 
   it("is free again when members leave, when their sessions end, and when a coordinator is let go", () => {
     const budget = new MemberBudget();
     const [left, ended, gone] = [0, 1, 2].map(() => newCoordinator(DEFAULT_GROUP_CONFIG, budget));
-    left.joinGroup(join("g"), 0);
+    left.joinGroup(heavy("g"), 0);
     const memberId = begun(left, "g");
-    left.syncGroup(sync("g", memberId, new Uint8Array(100)), 0);
+    left.syncGroup(sync(memberId, new Uint8Array(100)), 0);
     left.leaveGroup({ groupId: "g", members: [{ memberId, groupInstanceId: null }] }, 0);
     expect(budget.heldBytes).toBe(0);
-    ended.joinGroup(join("g", { requiresKnownMemberId: true }), 0);
-    ended.joinGroup(join("h"), 0);
+    ended.joinGroup(heavy("g", { requiresKnownMemberId: true }), 0);
+    ended.joinGroup(heavy("h"), 0);
     expect(budget.pendingMembers).toBe(1);
     for (let i = 0; i < 20; i++) {
       const next = ended.nextTimer();
       if (next !== null) ended.onTimer(next.key, next.deadlineMs);
     }
     expect([budget.heldBytes, budget.pendingMembers]).toEqual([0, 0]);
-    gone.joinGroup(join("g", { requiresKnownMemberId: true }), 0);
-    gone.joinGroup(join("g"), 0);
+    gone.joinGroup(heavy("g", { requiresKnownMemberId: true }), 0);
+    gone.joinGroup(heavy("g"), 0);
     expect(budget.heldBytes).toBeGreaterThan(MAX_MEMBER_METADATA_BYTES / 2);
     gone.release();
     expect([budget.heldBytes, budget.pendingMembers]).toEqual([0, 0]);
@@ -123,10 +105,10 @@ describe("what the members of a broker may hold", () => {
   it("holds the assignments, too: a sync that doesn't fit has the group begin again", () => {
     const budget = new MemberBudget(100_000);
     const machine = newCoordinator(DEFAULT_GROUP_CONFIG, budget);
-    machine.joinGroup(join("g", { protocols: [{ name: "range", metadata: new Uint8Array(10) }] }), 0);
+    machine.joinGroup(heavy("g", { protocols: [{ name: "range", metadata: new Uint8Array(10) }] }), 0);
     const memberId = begun(machine, "g");
     const held = budget.heldBytes;
-    const decision = machine.syncGroup(sync("g", memberId, new Uint8Array(90_000)), 0);
+    const decision = machine.syncGroup(sync(memberId, new Uint8Array(90_000)), 0);
     expect(errorOf(decision)).toBe(ErrorCode.UNKNOWN_SERVER_ERROR);
     expect(budget.heldBytes).toBe(held);
   });
@@ -135,9 +117,9 @@ describe("what the members of a broker may hold", () => {
     const log = [];
     const budget = new MemberBudget();
     const machine = newCoordinator(DEFAULT_GROUP_CONFIG, budget);
-    log.push(...machine.joinGroup(join("g"), 0).records);
+    log.push(...machine.joinGroup(heavy("g"), 0).records);
     const memberId = begun(machine, "g");
-    const { records } = machine.syncGroup(sync("g", memberId, new Uint8Array(100)), 0);
+    const { records } = machine.syncGroup(sync(memberId, new Uint8Array(100)), 0);
     log.push(...records, ...records);
     const after = new MemberBudget();
     const loaded = newCoordinator(DEFAULT_GROUP_CONFIG, after);
@@ -150,7 +132,7 @@ describe("what the members of a broker may hold", () => {
 
 describe("member ids that were given out", () => {
   const pend = (groupId: string) =>
-    join(groupId, { requiresKnownMemberId: true, protocols: [{ name: "range", metadata: new Uint8Array(0) }] });
+    heavy(groupId, { requiresKnownMemberId: true, protocols: [{ name: "range", metadata: new Uint8Array(0) }] });
 
   it("are limited for one group", () => {
     const machine = newCoordinator(DEFAULT_GROUP_CONFIG);

@@ -7,6 +7,7 @@ import { MemberBudget } from "#group/member-budget.ts";
 import { OffsetBudget } from "#group/offset-budget.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { commit, position } from "./commands.ts";
 import { newCoordinator } from "./new-coordinator.ts";
 
 const ALL_TOPICS = { topicName: () => undefined, topicId: () => ZERO_UUID };
@@ -17,18 +18,17 @@ function coordinator(budget: OffsetBudget): GroupCoordinator {
 }
 
 /** One offset for each of the partitions, with so much metadata. */
-function commit(groupId: string, indexes: readonly number[], metadataChars: number, topic = "t"): OffsetCommitCommand {
+function commitOf(
+  groupId: string,
+  indexes: readonly number[],
+  metadataChars: number,
+  topic = "t",
+): OffsetCommitCommand {
   const metadata = "m".repeat(metadataChars);
-  const partitions = indexes.map((partitionIndex) => ({ partitionIndex, offset: 1, leaderEpoch: -1, metadata }));
-  return {
-    groupId,
-    memberId: "",
-    groupInstanceId: null,
-    generationId: -1,
-    retentionTimeMs: -1,
-    knowsGroupIdNotFound: true,
-    topics: [{ topic, topicId: ZERO_UUID, partitions }],
-  };
+  return commit(
+    indexes.map((partitionIndex) => position(partitionIndex, 1, metadata)),
+    { groupId, topic },
+  );
 }
 
 function codes(machine: GroupCoordinator, command: OffsetCommitCommand): (number | undefined)[] {
@@ -44,7 +44,7 @@ describe("what the committed offsets of a broker may hold", () => {
     const indexes = range(500);
     let taken = 0;
     for (let i = 0; i < 20; i++) {
-      const { response, records } = machines[i % 2].commitOffsets(commit(`g${i}`, indexes, 4_000), 0);
+      const { response, records } = machines[i % 2].commitOffsets(commitOf(`g${i}`, indexes, 4_000), 0);
       const own = response.outcomes?.[0].filter(({ errorCode }) => errorCode === ErrorCode.NONE).length ?? 0;
       const refused = response.outcomes?.[0].filter(({ errorCode }) => errorCode === ErrorCode.POLICY_VIOLATION).length;
       expect(own + (refused ?? 0)).toBe(indexes.length);
@@ -63,17 +63,17 @@ describe("what the committed offsets of a broker may hold", () => {
   it("a partition that is refused keeps what it had, and what isn't larger is always taken", () => {
     const budget = new OffsetBudget(10_000);
     const machine = coordinator(budget);
-    expect(codes(machine, commit("g", [0, 1], 1_000))).toEqual([0, 0]);
+    expect(codes(machine, commitOf("g", [0, 1], 1_000))).toEqual([0, 0]);
     const before = machine.fetchAllOffsets("g", ALL_TOPICS);
     const held = budget.heldBytes;
-    expect(codes(machine, commit("g", [0], 4_096))).toEqual([ErrorCode.POLICY_VIOLATION]);
-    expect(machine.commitOffsets(commit("h", [0], 4_096), 0).records).toEqual([]);
+    expect(codes(machine, commitOf("g", [0], 4_096))).toEqual([ErrorCode.POLICY_VIOLATION]);
+    expect(machine.commitOffsets(commitOf("h", [0], 4_096), 0).records).toEqual([]);
     expect(machine.fetchAllOffsets("g", ALL_TOPICS)).toEqual(before);
     expect(machine.describeGroup("h")).toBeUndefined();
     expect(budget.heldBytes).toBe(held);
-    expect(codes(machine, commit("g", [0, 1, 2, 3, 4], 1_000))).toEqual([0, 0, 0, 0, ErrorCode.POLICY_VIOLATION]);
-    expect(codes(machine, commit("g", [0, 1, 2, 3, 4], 990))).toEqual([0, 0, 0, 0, ErrorCode.POLICY_VIOLATION]);
-    expect(codes(machine, commit("g", [0, 1, 2, 3, 4], 0))).toEqual([0, 0, 0, 0, 0]);
+    expect(codes(machine, commitOf("g", [0, 1, 2, 3, 4], 1_000))).toEqual([0, 0, 0, 0, ErrorCode.POLICY_VIOLATION]);
+    expect(codes(machine, commitOf("g", [0, 1, 2, 3, 4], 990))).toEqual([0, 0, 0, 0, ErrorCode.POLICY_VIOLATION]);
+    expect(codes(machine, commitOf("g", [0, 1, 2, 3, 4], 0))).toEqual([0, 0, 0, 0, 0]);
     expect(budget.heldBytes).toBeLessThan(10 * OFFSET_OVERHEAD_BYTES);
   });
 
@@ -88,7 +88,7 @@ describe("what the committed offsets of a broker may hold", () => {
       const budget = new OffsetBudget();
       const machine = coordinator(budget);
       machine.onLoaded(0);
-      for (const topic of ["t", "u"]) expect(codes(machine, commit("g", [0, 1], 100, topic))).toEqual([0, 0]);
+      for (const topic of ["t", "u"]) expect(codes(machine, commitOf("g", [0, 1], 100, topic))).toEqual([0, 0]);
       expect(budget.heldBytes).toBeGreaterThan(4 * (OFFSET_OVERHEAD_BYTES + 100));
       end(machine);
       expect(budget.heldBytes, title).toBe(0);
@@ -97,13 +97,13 @@ describe("what the committed offsets of a broker may hold", () => {
 
   it("never makes a load fail, and a broker that holds too much takes what holds less", () => {
     const before = coordinator(new OffsetBudget());
-    const { records } = before.commitOffsets(commit("g", range(10), 1_000), 0);
+    const { records } = before.commitOffsets(commitOf("g", range(10), 1_000), 0);
     const budget = new OffsetBudget(1_000);
     const machine = coordinator(budget);
     for (const record of records) machine.replay(record);
     expect(machine.fetchAllOffsets("g", ALL_TOPICS)).toEqual(before.fetchAllOffsets("g", ALL_TOPICS));
     expect(budget.heldBytes).toBeGreaterThan(20_000);
-    expect(codes(machine, commit("g", [0, 10], 1_000))).toEqual([0, ErrorCode.POLICY_VIOLATION]);
+    expect(codes(machine, commitOf("g", [0, 10], 1_000))).toEqual([0, ErrorCode.POLICY_VIOLATION]);
     machine.release();
     expect(budget.heldBytes).toBe(0);
   });
@@ -124,7 +124,7 @@ describe("what the committed offsets of a broker may hold", () => {
         for (const { groupId, topic, index, metadataChars, isDeletion } of steps) {
           const decision = isDeletion
             ? machine.deleteGroups([groupId], 0)
-            : machine.commitOffsets(commit(groupId, [index], metadataChars, topic), 0);
+            : machine.commitOffsets(commitOf(groupId, [index], metadataChars, topic), 0);
           log.push(...decision.records);
           expect(budget.heldBytes).toBeLessThanOrEqual(budget.maxBytes);
         }

@@ -7,6 +7,7 @@ import { OffsetBudget } from "#group/offset-budget.ts";
 import type { Decision } from "#group/turn.ts";
 import type { CoordinatorRecord, TransactionalProducer, TransactionMarker } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
+import { commit, position } from "./commands.ts";
 import { newCoordinator } from "./new-coordinator.ts";
 
 // Offsets that are committed within transactions: they count when the transaction is committed, and whatever is replayed says the same.
@@ -22,17 +23,8 @@ class World {
 
   /** The error, or NONE. */
   commit(offset: number, partitionIndex = 0, producerId: number | null = null): ErrorCode {
-    const partitions = [{ partitionIndex, offset, leaderEpoch: -1, metadata: null }];
-    const command = {
-      groupId: "g",
-      memberId: "",
-      groupInstanceId: null,
-      generationId: -1,
-      knowsGroupIdNotFound: true,
-      retentionTimeMs: -1,
-      topics: [{ topic: "t", topicId: ZERO_UUID, partitions }],
-      producer: producerId === null ? undefined : { producerId, producerEpoch: 0 },
-    };
+    const producer = producerId === null ? undefined : { producerId, producerEpoch: 0 };
+    const command = commit([position(partitionIndex, offset)], { producer });
     const reply = this.take(this.machine.commitOffsets(command, 0));
     return reply.outcomes?.[0][0].errorCode ?? reply.errorCode;
   }

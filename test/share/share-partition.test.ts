@@ -362,8 +362,7 @@ describe("the dead-letter queue", () => {
     const first = group.done([REJECT, ACCEPT, RELEASE], "0-2");
     expect(first?.deadLetters).toEqual([{ first: 0, last: 0, deliveryCount: 1, cause: "rejected" }]);
     expect(group.partition.startOffset).toBe(0);
-    const [letters] = first?.deadLetters ?? [];
-    const write = group.partition.deadLettersWritten(letters);
+    const write = group.partition.deadLettersWritten(first?.deadLetters ?? []);
     expect(write?.stateBatches).toEqual([{ firstOffset: 0, lastOffset: 0, deliveryState: 4, deliveryCount: 1 }]);
     group.stored(write);
     expect(group.partition.startOffset).toBe(2);

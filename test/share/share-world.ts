@@ -178,7 +178,7 @@ export class ShareWorld {
   private bury(): void {
     const letters = this.letters.shift();
     if (letters === undefined) return;
-    const write = this.partition.deadLettersWritten(letters);
+    const write = this.partition.deadLettersWritten([letters]);
     if (write !== null) this.await(write, [], []);
   }
 

@@ -1,6 +1,9 @@
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 
-/** What one append may hold: a batch of `__consumer_offsets` is at most `max.message.bytes` = 1048588 long. */
+/**
+ * What one append holds, so that clients with the usual limits can read it (`max.message.bytes` = 1048588), unless a single record is longer:
+ * the limits of the coordinators keep each below MAX_BATCH_BYTES, which is what the log takes of them.
+ */
 const MAX_APPEND_BYTES = 1_000_000;
 /** What one append of a rewrite holds: requests that come meanwhile wait for it. */
 const MAX_REWRITE_BYTES = 256 * 1024;

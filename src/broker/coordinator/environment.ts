@@ -1,7 +1,9 @@
 import { joined } from "#bytes/joined.ts";
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import { autoCreatedTopic } from "#cluster/internal-topics.ts";
 import type { AppendOptions } from "#log/append.ts";
 import { objectionTo } from "#log/coordinator-write.ts";
+import { MAX_BATCH_BYTES } from "#log/limits.ts";
 import type { CoordinatorEnvironment, CoordinatorLog, CoordinatorLogVisitor } from "#ports/coordinator-log.ts";
 import type { Random } from "#ports/random.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -71,7 +73,8 @@ function coordinatorLog(broker: Broker, topicName: string): CoordinatorLog {
     if (typeof log === "number" || topic === undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
     const nowMs = broker.clock.nowMs();
     const outcome = log.append(build(nowMs), {
-      config: broker.configOf(topic),
+      // The coordinators bound their records themselves, and `max.message.bytes` is not to cut a group off in the middle of its life.
+      config: { ...broker.configOf(topic), maxMessageBytes: MAX_BATCH_BYTES },
       leaderEpoch: topic.partitions[partitionIndex].leaderEpoch,
       nowMs,
       origin: "coordinator",
@@ -116,7 +119,7 @@ function coordinatorLog(broker: Broker, topicName: string): CoordinatorLog {
         });
         if (read.kind === "refused") return ErrorCode.KAFKA_STORAGE_ERROR;
         if (read.nextOffset === offset) return ErrorCode.KAFKA_STORAGE_ERROR;
-        visitRecords(broker, joined(read.chunks), visitor);
+        if (!isSound(() => visitRecords(broker, joined(read.chunks), visitor))) return ErrorCode.KAFKA_STORAGE_ERROR;
         // The read isn't released: what the visitor keeps of its records may be views on them.
         turnBytes += read.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
         offset = read.nextOffset;
@@ -139,6 +142,17 @@ function coordinatorLog(broker: Broker, topicName: string): CoordinatorLog {
       return ErrorCode.NONE;
     },
   };
+}
+
+/** False when the log is damaged: that is not the fault of the client that asks, whose connection would be closed for it. */
+function isSound(visit: () => void): boolean {
+  try {
+    visit();
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return false;
+    throw error;
+  }
 }
 
 /** Of whole batches: one that is larger than a row is read in several chunks. */

@@ -1,5 +1,6 @@
 import type { PartitionLog } from "#log/partition-log.ts";
 import type { AbortedTransaction } from "#log/transaction-index.ts";
+import { UnreadableLogError } from "#log/unreadable.ts";
 import type { PartitionImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import type { Broker } from "../broker.ts";
@@ -95,8 +96,9 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
   const { fetchOffset } = target;
   const isTiered = log.tieredSegmentAt(fetchOffset) !== null;
   const preread = isTiered ? limits.tiered?.get(target) : undefined;
-  // What is tiered and wasn't read has to be asked for again.
+  // What is tiered and wasn't read, or not in time, has to be asked for again.
   if (isTiered && preread === undefined) return { ...bounds, isFull: true };
+  if (preread?.kind === "failed" && preread.failure === "late") return { ...bounds, isFull: true };
   if (preread?.kind === "failed") return failed(target, ErrorCode.KAFKA_STORAGE_ERROR, partition);
   // Not even one batch of it fitted, or what comes behind it has left the store meanwhile: it has its turn with another Fetch.
   const isLeftOut = preread?.sizeInBytes === 0 && log.tieredSegmentAt(preread.nextOffset) !== null;
@@ -111,7 +113,13 @@ function readPartition(broker: Broker, target: FetchTarget, limits: ReadLimits):
   const release = () => outcome.release();
   const read = { ...bounds, isFull: nextOffset < upperBound, sizeInBytes, chunks, release };
   if (!committedOnly || sizeInBytes === 0) return read;
-  return { ...read, abortedTransactions: log.abortedTransactions(target.fetchOffset, nextOffset) };
+  try {
+    return { ...read, abortedTransactions: log.abortedTransactions(target.fetchOffset, nextOffset) };
+  } catch (error) {
+    if (!(error instanceof UnreadableLogError)) throw error;
+    release();
+    return failed(target, ErrorCode.KAFKA_STORAGE_ERROR, partition);
+  }
 }
 
 const UNKNOWN_EPOCH = Symbol("an epoch that this log has never seen");

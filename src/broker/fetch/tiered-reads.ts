@@ -1,5 +1,7 @@
 import type { PartitionLog } from "#log/partition-log.ts";
 import type { ReadBatches } from "#log/read.ts";
+import { TIERED_WAIT_MS } from "#log/tiering/limits.ts";
+import { Patience } from "#log/tiering/patience.ts";
 import type { TieredFailure } from "#log/tiering/tiered-reader.ts";
 import type { Broker } from "../broker.ts";
 import type { FetchLimits } from "./read.ts";
@@ -17,15 +19,22 @@ interface TieredTarget {
   readonly upperBound: number;
 }
 
+/** For whom the reads are. */
+export interface TieredWait {
+  isThere(): boolean;
+  /** Until then it waits for records; a read from the object store that begins later ends TIERED_WAIT_MS behind it all the same. */
+  readonly deadlineMs: number;
+}
+
 /**
- * Reads what of the targets isn't in the broker's store any more. Null, without a wait, where nothing of that is asked for. A read that
- * isn't wanted any more when its turn comes is left out.
+ * Reads what of the targets isn't in the broker's store any more. Null, without a wait, where nothing of that is asked for. Nothing is
+ * read any more for somebody who has gone, and what isn't there in time is left out.
  */
 export function readTiered(
   broker: Broker,
   targets: readonly FetchTarget[],
   limits: FetchLimits,
-  isWanted: () => boolean,
+  { isThere, deadlineMs }: TieredWait,
 ): Promise<TieredReads> | null {
   const { tier } = broker;
   if (tier === null) return null;
@@ -35,13 +44,16 @@ export function readTiered(
   const first = broker.nextTurn(wanted.length);
   const chosen = [...wanted.slice(first), ...wanted.slice(0, first)].slice(0, MAX_TIERED_PARTITIONS);
   const shareBytes = Math.floor(limits.maxBytes / chosen.length);
-  const reads = chosen.map(async ({ target, log, upperBound }, i) => {
-    const maxBytes = Math.max(0, Math.min(target.maxBytes, shareBytes));
-    const limits = { maxBytes, upperBound, minOneMessage: i === 0 };
-    const read = await tier.readFrom(log, target.fetchOffset, limits, isWanted);
-    return [target, read] as const;
+  const waitMs = Math.min(TIERED_WAIT_MS, deadlineMs + TIERED_WAIT_MS - broker.clock.nowMs());
+  return Patience.during({ timers: broker.timers, waitMs, isThere }, async (patience) => {
+    const reads = chosen.map(async ({ target, log, upperBound }, i) => {
+      const maxBytes = Math.max(0, Math.min(target.maxBytes, shareBytes));
+      const limits = { maxBytes, upperBound, minOneMessage: i === 0 };
+      const read = await tier.readFrom(log, target.fetchOffset, limits, patience);
+      return [target, read] as const;
+    });
+    return new Map(await Promise.all(reads));
   });
-  return Promise.all(reads).then((all) => new Map(all));
 }
 
 function tieredTarget(

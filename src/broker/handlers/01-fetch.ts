@@ -5,7 +5,9 @@
  * Nothing is decompressed or encoded anew; the last batch may begin before the fetch offset, and the first one of an
  * answer is given even when it is larger than the limits (KIP-74). Below `minBytes` the request parks until an append or
  * its deadline. Sessions: `../fetch-sessions.ts`. Departures from Kafka: an answer holds at most MAX_FETCH_BYTES,
- * since an object has 128 MB for all its clients; followers don't fetch yet.
+ * since an object has 128 MB for all its clients; what must be read from the object store is waited for up to 15 s beyond the request's own
+ * wait, where Kafka waits `remote.fetch.max.wait.ms` (0.5 s), and a partition of which it isn't there by then is answered empty; followers don't
+ * fetch yet.
  */
 import { ErrorCode } from "#protocol/errors.ts";
 import { FetchRequest, FetchResponse } from "#protocol/messages/01-fetch.ts";
@@ -89,10 +91,10 @@ async function readOrPark(
   limits: FetchLimits,
 ): Promise<readonly PartitionRead[]> {
   const deadlineMs = nowMs + Math.min(request.maxWaitMs, MAX_FETCH_WAIT_MS);
-  const isWanted = () => !peer.hasVanished;
+  const wait = { isThere: () => !peer.hasVanished, deadlineMs };
   for (;;) {
     // Nothing may wait between the reads and the parking, or a commit could come and go unseen.
-    const reading = readTiered(broker, targets, limits, isWanted);
+    const reading = readTiered(broker, targets, limits, wait);
     const tiered = reading === null ? null : await reading;
     const { reads, waiting } = readOnce(broker, request, targets, { ...limits, tiered });
     if (reads !== null) return reads;
@@ -100,7 +102,7 @@ async function readOrPark(
   }
   // At the deadline the client gets what there is, which may be more than there was when it began to wait.
   if (peer.hasVanished) return [];
-  return readPartitions(broker, targets, limits, await readTiered(broker, targets, limits, isWanted));
+  return readPartitions(broker, targets, limits, await readTiered(broker, targets, limits, wait));
 }
 
 type Waiting = Pick<PartitionRead, "log" | "target">;

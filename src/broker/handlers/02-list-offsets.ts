@@ -5,10 +5,14 @@
  * offset, -3 the first record that has the largest timestamp, also where it is tiered. Earliest local, latest tiered and earliest pending upload
  * follow the topic's remote.storage.enable: without, earliest local is earliest and the others are -1, even where the broker has moved
  * segments to make room. Departure from Kafka: searches by time open a bounded number of bytes; the partitions behind the bound are told
- * to ask again (OFFSET_NOT_AVAILABLE).
+ * to ask again (OFFSET_NOT_AVAILABLE); the object store is waited for up to 25 s, or the request's own limit where that is shorter (then
+ * REQUEST_TIMED_OUT, as in Kafka, which waits 30 s).
  */
-import { LookupBudget } from "#log/offsets-for-times.ts";
+import { MalformedMessageError } from "#bytes/malformed.ts";
+import { LookupBudget, type TimestampOffset } from "#log/offsets-for-times.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
+import { TIERED_SEARCH_WAIT_MS } from "#log/tiering/limits.ts";
+import { Patience } from "#log/tiering/patience.ts";
 import { offsetForTimestamp, offsetOfMaxTimestamp } from "#log/tiering/tiered-search.ts";
 import type { TopicImage } from "#ports/controller.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -47,27 +51,35 @@ export const listOffsets = handler({
   response: ListOffsetsResponse,
   min: 1,
   max: 11,
-  async handle({ broker, apiVersion }, request) {
-    const asking = {
-      apiVersion,
-      committedOnly: request.isolationLevel === READ_COMMITTED,
-      budget: new LookupBudget(),
-    };
-    const topics: { name: string; partitions: PartitionAnswer[] }[] = [];
-    for (const [name, questions] of questionsByTopic(request)) {
-      const topic = broker.cluster.topicByName(name);
-      const partitions: PartitionAnswer[] = [];
-      // One after another: they share what their searches may open.
-      for (const [partitionIndex, question] of questions) {
-        const isTwice = question === TWICE;
-        const refused = { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
-        partitions.push(isTwice ? refused : await answer(broker, topic, question, asking));
-      }
-      topics.push({ name, partitions });
-    }
-    return { topics };
+  handle({ broker, peer, apiVersion }, request) {
+    const committedOnly = request.isolationLevel === READ_COMMITTED;
+    const asking = { apiVersion, committedOnly, budget: new LookupBudget() };
+    if (broker.tier === null) return answerAll(broker, request, { ...asking, patience: null });
+    const waitMs = Math.min(request.timeoutMs > 0 ? request.timeoutMs : TIERED_SEARCH_WAIT_MS, TIERED_SEARCH_WAIT_MS);
+    const wait = { timers: broker.timers, waitMs, isThere: () => !peer.hasVanished };
+    return Patience.during(wait, (patience) => answerAll(broker, request, { ...asking, patience }));
   },
 });
+
+async function answerAll(
+  broker: Broker,
+  request: ListOffsetsRequest,
+  asking: Asking,
+): Promise<Draft<ListOffsetsResponse>> {
+  const topics: { name: string; partitions: PartitionAnswer[] }[] = [];
+  for (const [name, questions] of questionsByTopic(request)) {
+    const topic = broker.cluster.topicByName(name);
+    const partitions: PartitionAnswer[] = [];
+    // One after another: they share what their searches may open, and their time.
+    for (const [partitionIndex, question] of questions) {
+      const isTwice = question === TWICE;
+      const refused = { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
+      partitions.push(isTwice ? refused : await answer(broker, topic, question, asking));
+    }
+    topics.push({ name, partitions });
+  }
+  return { topics };
+}
 
 const TWICE = Symbol("asked for twice");
 
@@ -88,6 +100,8 @@ interface Asking {
   readonly apiVersion: number;
   readonly committedOnly: boolean;
   readonly budget: LookupBudget;
+  /** For the object store; null where there is none. */
+  readonly patience: Patience | null;
 }
 
 async function answer(
@@ -113,9 +127,9 @@ async function answer(
   const end = asking.committedOnly ? log.lastStableOffset : log.highWatermark;
   if (!isSearch)
     return { partitionIndex, errorCode, ...limitOf(log, timestamp, { end, isTiered: isTiered(broker, topic) }) };
-  const found = await search(broker, log, timestamp, { end, budget: asking.budget });
+  const found = await search(broker, log, timestamp, { ...asking, end });
   if (found === null) return { partitionIndex, errorCode, ...NOT_FOUND };
-  if ("kind" in found) return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
+  if (typeof found === "number") return { partitionIndex, errorCode: found };
   return {
     partitionIndex,
     errorCode,
@@ -151,17 +165,34 @@ function limitOf(log: PartitionLog, timestamp: number, { end, isTiered }: { end:
   }
 }
 
-function search(
+async function search(
   broker: Broker,
   log: PartitionLog,
   timestamp: number,
-  { end, budget }: { readonly end: number; readonly budget: LookupBudget },
+  bounds: Asking & { readonly end: number },
+): Promise<TimestampOffset | null | ErrorCode> {
+  try {
+    const found = await searchAll(broker, log, timestamp, bounds);
+    if (found === null || !("kind" in found)) return found;
+    return found.failure === "late" ? ErrorCode.REQUEST_TIMED_OUT : ErrorCode.KAFKA_STORAGE_ERROR;
+  } catch (error) {
+    // What is stored of one partition is wrong: neither the client nor its other partitions are to suffer.
+    if (error instanceof MalformedMessageError) return ErrorCode.CORRUPT_MESSAGE;
+    throw error;
+  }
+}
+
+function searchAll(
+  broker: Broker,
+  log: PartitionLog,
+  timestamp: number,
+  { end, budget, patience }: Asking & { readonly end: number },
 ) {
   const { tier: reader, compression } = broker;
   const isLargest = timestamp === MAX_TIMESTAMP;
-  if (reader === null) {
+  if (reader === null || patience === null) {
     return isLargest ? log.offsetOfMaxTimestamp(end, budget) : log.offsetForTimestamp(timestamp, end, budget);
   }
-  const question = { reader, compression, upperBound: end, budget };
+  const question = { reader, compression, upperBound: end, budget, patience };
   return isLargest ? offsetOfMaxTimestamp(log, question) : offsetForTimestamp(log, timestamp, question);
 }

@@ -4,8 +4,9 @@
 // which fetch nothing either.
 // Departures from Kafka: an answer holds at most 8 MB, and one fetch reads at most 1 MB of a partition, which may go on in the next segment,
 // where Kafka's ends; of a batch of more than 20,000 records only so many are acquired at once, and all groups of a broker have at most
-// 400,000 records in flight; a record that was delivered more often than a limit that was lowered since isn't delivered again; an unknown
-// mode is an INVALID_REQUEST.
+// 400,000 records in flight; a record that was delivered more often than a limit that was lowered since isn't delivered again; what must be
+// read from the object store is waited for up to 15 s, and a partition of which it isn't there by then is answered empty; an unknown mode is
+// an INVALID_REQUEST.
 
 import { ErrorCode, errorMessage } from "#protocol/errors.ts";
 import { ShareFetchRequest, ShareFetchResponse } from "#protocol/messages/78-share-fetch.ts";

@@ -1,4 +1,5 @@
 import { joined } from "#bytes/joined.ts";
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import { resolveBrokerConfig, resolveTopicConfig } from "#cluster/resolve-config.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import type { TopicImage } from "#ports/controller.ts";
@@ -39,6 +40,23 @@ interface Copies {
   readonly end: number;
 }
 
+const NO_COPIES: Copies = { records: new Map(), end: Number.POSITIVE_INFINITY };
+
+/** One record of the letters. */
+interface Place {
+  readonly index: number;
+  readonly letter: DeadLetters;
+  readonly offset: number;
+}
+
+function placeOf(letters: readonly DeadLetters[], index: number): Place | null {
+  return index < letters.length ? { index, letter: letters[index], offset: letters[index].first } : null;
+}
+
+function behind(letters: readonly DeadLetters[], { index, letter, offset }: Place): Place | null {
+  return offset < letter.last ? { index, letter, offset: offset + 1 } : placeOf(letters, index + 1);
+}
+
 /**
  * Writes what nobody could process to dead-letter queues (KIP-1191), one piece after the other. A queue that can't be written to loses its
  * records: a share group isn't held up for it.
@@ -51,37 +69,36 @@ export class ShareDeadLetters {
     this.broker = broker;
   }
 
-  /** Resolves when they are written, or never will be. */
-  write(key: ShareKey, letters: DeadLetters, settings: ShareGroupSettings): Promise<void> {
+  /** Resolves when they, which are in order, are written, or never will be. */
+  write(key: ShareKey, letters: readonly DeadLetters[], settings: ShareGroupSettings): Promise<void> {
     this.last = this.last.then(() => this.writeAll(key, letters, settings)).catch(() => undefined);
     return this.last;
   }
 
-  private async writeAll(key: ShareKey, letters: DeadLetters, settings: ShareGroupSettings): Promise<void> {
+  private async writeAll(key: ShareKey, letters: readonly DeadLetters[], settings: ShareGroupSettings): Promise<void> {
     const { groupId, topicId, partitionIndex } = key;
     const source = this.broker.cluster.topicById(topicId);
     const queue = await this.queue(settings.deadLetterTopic);
     if (source === undefined || queue === null) return;
     const log = this.broker.lead(source, partitionIndex);
+    const copied = settings.copiesDeadLetters && typeof log !== "number" ? log : null;
     const origin = { topic: source.name, partitionIndex, groupId };
-    let offset = letters.first;
-    while (offset <= letters.last) {
-      const copies =
-        settings.copiesDeadLetters && typeof log !== "number"
-          ? this.copies(log, offset, letters.last)
-          : { records: new Map(), end: letters.last + 1 };
-      const piece = this.piece(queue, origin, { ...letters, first: offset }, copies);
+    // What was read and opened for one letter has others, too: there may be one for each record of a batch.
+    let copies = NO_COPIES;
+    for (let place = placeOf(letters, 0); place !== null; ) {
+      if (copied === null) copies = NO_COPIES;
+      else if (place.offset >= copies.end || copies === NO_COPIES) copies = this.copies(copied, place);
+      const { piece, next } = this.piece(queue, origin, { letters, place, copies });
       const errorCode = await this.send(queue.name, partitionIndex, piece);
-      if (errorCode === ErrorCode.MESSAGE_TOO_LARGE && settings.copiesDeadLetters) {
-        // Its headers at least.
-        const alone = { ...letters, first: offset, last: offset };
-        const bare = this.piece(queue, origin, alone, { records: new Map(), end: offset + 1 });
-        if ((await this.send(queue.name, partitionIndex, bare)) !== ErrorCode.NONE) return;
-        offset += 1;
+      if (errorCode !== ErrorCode.MESSAGE_TOO_LARGE || copied === null) {
+        place = next;
         continue;
       }
-      if (errorCode !== ErrorCode.NONE) return;
-      offset += piece.length;
+      // Its headers at least.
+      const nowMs = this.broker.clock.nowMs();
+      const bare = deadLetter(origin, place.letter, { offset: place.offset, nowMs, copy: undefined });
+      await this.send(queue.name, partitionIndex, [bare]);
+      place = behind(letters, place);
     }
   }
 
@@ -114,34 +131,44 @@ export class ShareDeadLetters {
     return cluster.topicByName(name) ?? null;
   }
 
-  /** The records themselves, as many as one read finds. */
-  private copies(log: PartitionLog, first: number, last: number): Copies {
+  /** The records themselves from a place on, as many as one read finds. */
+  private copies(log: PartitionLog, { offset, letter }: Place): Copies {
     const records = new Map<number, Record>();
-    const read = log.read(first, { maxBytes: MAX_READ_BYTES, upperBound: log.highWatermark, minOneMessage: true });
-    if (read.kind === "refused") return { records, end: last + 1 };
-    const batches = joined(read.chunks);
-    for (const { at, control } of readBatches(batches)) {
-      if (control) continue;
-      for (const record of readRecords(this.broker.compression, batches, at)) {
-        if (record.offset >= first && record.offset <= last) records.set(record.offset, record);
+    const read = log.read(offset, { maxBytes: MAX_READ_BYTES, upperBound: log.highWatermark, minOneMessage: true });
+    if (read.kind === "refused" || read.nextOffset <= offset) return { records, end: letter.last + 1 };
+    try {
+      const batches = joined(read.chunks);
+      for (const { at, control } of readBatches(batches)) {
+        if (control) continue;
+        for (const record of readRecords(this.broker.compression, batches, at)) records.set(record.offset, record);
       }
+    } catch (error) {
+      // Of what is damaged there is no copy; what the headers say is known all the same.
+      if (!(error instanceof MalformedMessageError)) throw error;
     }
-    return { records, end: read.nextOffset > first ? Math.min(read.nextOffset, last + 1) : last + 1 };
+    return { records, end: read.nextOffset };
   }
 
-  /** As many as fit into one batch, one at least. */
-  private piece(queue: TopicImage, origin: DeadLetterOrigin, letters: DeadLetters, copies: Copies): NewRecord[] {
+  /** From a place on as many as fit into one batch, one at least, and the place behind them. */
+  private piece(
+    queue: TopicImage,
+    origin: DeadLetterOrigin,
+    { letters, place, copies }: { readonly letters: readonly DeadLetters[]; place: Place; readonly copies: Copies },
+  ): { readonly piece: readonly NewRecord[]; readonly next: Place | null } {
     const nowMs = this.broker.clock.nowMs();
     const maxBytes = Math.min(MAX_BATCH_BYTES, this.broker.configOf(queue).maxMessageBytes - BATCH_SLACK_BYTES);
     const piece: NewRecord[] = [];
     let bytes = 0;
-    for (let offset = letters.first; offset < Math.min(copies.end, letters.last + 1); offset++) {
-      const letter = deadLetter(origin, letters, { offset, nowMs, copy: copies.records.get(offset) });
-      bytes += recordBound(letter);
+    let next: Place | null = place;
+    while (next !== null && next.offset < copies.end) {
+      const { offset, letter }: Place = next;
+      const record = deadLetter(origin, letter, { offset, nowMs, copy: copies.records.get(offset) });
+      bytes += recordBound(record);
       if (piece.length > 0 && (bytes > maxBytes || piece.length >= MAX_DEAD_LETTERS_AT_ONCE)) break;
-      piece.push(letter);
+      piece.push(record);
+      next = behind(letters, next);
     }
-    return piece;
+    return { piece, next };
   }
 
   private async send(name: string, partitionIndex: number, piece: readonly NewRecord[]): Promise<ErrorCode> {

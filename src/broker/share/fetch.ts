@@ -50,13 +50,15 @@ export async function shareFetch(
     if (peer.hasVanished) return null;
     const shared = loadedOf(opened);
     const isDue = broker.clock.nowMs() >= command.deadlineMs;
-    if (shared.length === 0 || isDue || isEnough(broker, shared, command)) return acquireAll(broker, opened, command);
+    if (shared.length === 0 || isDue || isEnough(broker, shared, command)) {
+      return acquireAll({ broker, peer }, opened, command);
+    }
     const isSatisfied = () =>
       shared.some((one) => !broker.shares.partitions.isCurrent(one)) || isEnough(broker, shared, command);
     const logs = shared.map(({ led }) => led.log);
     if (await broker.parkFetch(logs, command.deadlineMs, peer, isSatisfied)) continue;
     if (peer.hasVanished) return null;
-    return acquireAll(broker, await openAll(broker, command), command);
+    return acquireAll({ broker, peer }, await openAll(broker, command), command);
   }
 }
 
@@ -99,17 +101,18 @@ function canAcquire({ partition, led }: LoadedSharePartition, settings: ShareSet
   return partition.canAcquire(settings);
 }
 
+/** Null when the client has gone meanwhile: it would hold what nobody gives back before the hold runs out. */
 async function acquireAll(
-  broker: Broker,
+  { broker, peer }: { readonly broker: Broker; readonly peer: Peer },
   opened: readonly Opened[],
   command: ShareFetchCommand,
-): Promise<readonly SharePartitionFetch[]> {
+): Promise<readonly SharePartitionFetch[] | null> {
   const { isReadCommitted, ...settings } = broker.shares.settings(command.groupId);
   const wanted = loadedOf(opened).filter((one) => canAcquire(one, settings));
   const limits = { maxBytes: Math.floor(command.maxBytes / Math.max(1, wanted.length)), isReadCommitted };
-  const reading = readTieredShared(broker, wanted, { ...limits, minOneMessage: true });
-  if (!(reading instanceof Promise)) return acquireNow(broker, opened, command, { limits, prereads: reading });
-  return acquireNow(broker, opened, command, { limits, prereads: await reading });
+  const reading = readTieredShared(broker, wanted, { ...limits, minOneMessage: true }, () => !peer.hasVanished);
+  const prereads = reading instanceof Promise ? await reading : reading;
+  return peer.hasVanished ? null : acquireNow(broker, opened, command, { limits, prereads });
 }
 
 interface HowToRead {
@@ -133,9 +136,13 @@ function acquireNow(
     const isThere = shares.partitions.isCurrent(shared) && canAcquire(shared, settings);
     if (!isThere || leftRecords <= 0) return nothing;
     const preread = prereads.get(shared);
-    if (preread?.read.kind === "failed") return { ...nothing, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
+    if (preread?.read.kind === "failed") {
+      const isLate = preread.read.failure === "late";
+      return isLate ? nothing : { ...nothing, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
+    }
     const acquire = { memberId, mode, batchSize, maxRecords: leftRecords };
     const read = readAndAcquire(shares.partitions, shared, acquire, { ...limits, minOneMessage: isEmpty, preread });
+    if (typeof read === "number") return { ...nothing, errorCode: read };
     leftRecords -= read.count;
     if (read.count > 0) isEmpty = false;
     return { ...nothing, ranges: read.ranges, chunks: read.chunks, sizeInBytes: read.sizeInBytes };

@@ -34,8 +34,8 @@ export interface SharePartitionsEnvironment {
   resetOffset(led: LedLog, settings: ShareGroupSettings): Promise<number> | number;
   /** Asks those who wait for records of this log to look again. */
   wake(log: PartitionLog): void;
-  /** Resolves when the records are in the dead-letter queue, or never will be. */
-  writeDeadLetters(key: ShareKey, letters: DeadLetters): Promise<void>;
+  /** Resolves when the records of the letters, which are in order, are in the dead-letter queue, or never will be. */
+  writeDeadLetters(key: ShareKey, letters: readonly DeadLetters[]): Promise<void>;
 }
 
 /** A partition as one group shares it, loaded. */
@@ -118,7 +118,7 @@ export class SharePartitions {
     }
     entry.loaded = { key, led, partition };
     entry.loading = null;
-    for (const letters of partition.unfinishedDeadLetters(settings)) this.bury(entry.loaded, letters);
+    this.bury(entry.loaded, partition.unfinishedDeadLetters(settings));
     return entry.loaded;
   }
 
@@ -193,7 +193,7 @@ export class SharePartitions {
       const isStored = errorCode === ErrorCode.NONE;
       const { mayWake, deadLetters } = partition.writeEnded(write.writeId, isStored, this.momentOf(key.groupId));
       this.arm(partition.nextDeadlineMs);
-      for (const letters of deadLetters) this.bury(loaded, letters);
+      this.bury(loaded, deadLetters);
       if (mayWake) this.environment.wake(led.log);
       if (FENCED.has(errorCode)) this.forgetKey(key);
     }
@@ -208,7 +208,8 @@ export class SharePartitions {
   }
 
   /** Records that nobody could process go to the dead-letter queue, and are archived then. */
-  private bury(loaded: LoadedSharePartition, letters: DeadLetters): void {
+  private bury(loaded: LoadedSharePartition, letters: readonly DeadLetters[]): void {
+    if (letters.length === 0) return;
     const end = () => {
       if (!this.isCurrent(loaded)) return;
       const write = loaded.partition.deadLettersWritten(letters);

@@ -1,4 +1,7 @@
+import { MalformedMessageError } from "#bytes/malformed.ts";
 import type { ReadBatches } from "#log/read.ts";
+import { UnreadableLogError } from "#log/unreadable.ts";
+import { ErrorCode } from "#protocol/errors.ts";
 import { BATCH_HEADER_BYTES, type BatchHeader, isControl, isTransactional, readBatchHeader } from "#records/batch.ts";
 import { readMarker } from "#records/control-record.ts";
 import { abortedRanges, without } from "#share/aborted.ts";
@@ -41,23 +44,29 @@ export function upperBound({ led }: LoadedSharePartition, isReadCommitted: boole
   return isReadCommitted ? led.log.lastStableOffset : led.log.highWatermark;
 }
 
-/** Reads what the group hasn't seen or somebody has released, and gives it to a member. */
+/**
+ * Reads what the group hasn't seen or somebody has released, and gives it to a member. An error, and nobody is given anything, where what is
+ * stored can't be understood: which of the records were aborted nobody could tell.
+ */
 export function readAndAcquire(
   partitions: SharePartitions,
   loaded: LoadedSharePartition,
   command: Omit<AcquireCommand, "fetchOffset" | "batches">,
   limits: ShareReadLimits & { readonly preread: SharePreread | undefined },
-): ShareRead {
+): ShareRead | ErrorCode {
   const { partition } = loaded;
   const fetchOffset = partition.nextFetchOffset();
   const bound = upperBound(loaded, limits.isReadCommitted);
   if (fetchOffset >= bound) return NOTHING;
   const read = readFrom(loaded, fetchOffset, bound, limits);
   if (read === null) return NOTHING;
-  const batches = placed(read);
+  const understood = understand(loaded, read, limits);
+  if (typeof understood === "number") return understood;
+  const { batches, aborted } = understood;
   const moment = partitions.momentOf(loaded.key.groupId);
   const acquired = partition.acquire({ ...command, fetchOffset, batches }, moment);
-  const ranges = limits.isReadCommitted ? withoutAborted(loaded, batches, acquired) : acquired;
+  if (aborted.length > 0) partition.archiveAborted(aborted);
+  const ranges = without(acquired, aborted);
   partitions.locksChanged(loaded);
   if (ranges.length === 0) return NOTHING;
   const chunks = sliced(read, batches, ranges);
@@ -87,7 +96,20 @@ function readFrom(
   return read.kind === "refused" ? null : read;
 }
 
-function placed({ chunks }: ReadBatches): PlacedBatch[] {
+/** What was read, or what is wrong with it: bytes of the store are not the client's fault, nor that of its other partitions. */
+function understand(loaded: LoadedSharePartition, read: ReadBatches, { isReadCommitted }: ShareReadLimits) {
+  try {
+    const batches = placed(read, isReadCommitted);
+    return { batches, aborted: isReadCommitted ? abortedIn(loaded, batches) : [] };
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return ErrorCode.CORRUPT_MESSAGE;
+    if (error instanceof UnreadableLogError) return ErrorCode.KAFKA_STORAGE_ERROR;
+    throw error;
+  }
+}
+
+/** @throws MalformedMessageError */
+function placed({ chunks }: ReadBatches, isReadCommitted: boolean): PlacedBatch[] {
   const batches: PlacedBatch[] = [];
   let at = 0;
   let chunkAt = 0;
@@ -95,7 +117,10 @@ function placed({ chunks }: ReadBatches): PlacedBatch[] {
     // A batch that is larger than a row goes on in the chunks behind its first one; those of the object store end anywhere.
     while (at < chunkAt + chunk.length && batches.length < MAX_BATCHES_READ) {
       const header = readBatchHeader(...inOnePiece(chunks, index, at - chunkAt, BATCH_HEADER_BYTES));
+      // Without a size a batch would be followed by itself.
+      if (header.sizeInBytes < BATCH_HEADER_BYTES) throw new MalformedMessageError("a batch shorter than its header");
       const isAbortMarker =
+        isReadCommitted &&
         isControl(header.attributes) &&
         readMarker(...inOnePiece(chunks, index, at - chunkAt, header.sizeInBytes))?.isCommit === false;
       batches.push({ ...header, at, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker });
@@ -127,19 +152,14 @@ function inOnePiece(
   return [joined.subarray(0, filled), 0];
 }
 
-function withoutAborted(
-  { partition, led }: LoadedSharePartition,
-  batches: readonly PlacedBatch[],
-  acquired: readonly AcquiredRange[],
-): readonly AcquiredRange[] {
+/** Where records of aborted transactions lie, in order. @throws UnreadableLogError */
+function abortedIn({ led }: LoadedSharePartition, batches: readonly PlacedBatch[]) {
   const last = batches.at(-1);
-  if (last === undefined) return acquired;
+  if (last === undefined) return [];
   const aborted = led.log.abortedTransactions(batches[0].baseOffset, last.lastOffset + 1);
-  if (aborted.length === 0) return acquired;
+  if (aborted.length === 0) return [];
   const transactional = batches.map((batch) => ({ ...batch, isTransactional: isTransactional(batch.attributes) }));
-  const ranges = abortedRanges(transactional, aborted);
-  partition.archiveAborted(ranges);
-  return without(acquired, ranges);
+  return abortedRanges(transactional, aborted);
 }
 
 /** The batches from the first acquired record to the last one. */

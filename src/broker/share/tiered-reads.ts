@@ -1,4 +1,6 @@
 import type { ReadBatches } from "#log/read.ts";
+import { TIERED_WAIT_MS } from "#log/tiering/limits.ts";
+import { Patience } from "#log/tiering/patience.ts";
 import type { TieredFailure } from "#log/tiering/tiered-reader.ts";
 import type { Broker } from "../broker.ts";
 import type { LoadedSharePartition } from "./partitions.ts";
@@ -17,11 +19,15 @@ export type SharePrereads = ReadonlyMap<LoadedSharePartition, SharePreread>;
 
 const NONE: SharePrereads = new Map();
 
-/** Reads what of the share partitions isn't in the broker's store any more. Without a wait where there is no such thing. */
+/**
+ * Reads what of the share partitions isn't in the broker's store any more. Without a wait where there is no such thing. Nothing is read any
+ * more for somebody who has gone, and what isn't there in time is left out.
+ */
 export function readTieredShared(
   broker: Broker,
   shared: readonly LoadedSharePartition[],
   limits: ShareReadLimits,
+  isThere: () => boolean,
 ): Promise<SharePrereads> | SharePrereads {
   const { tier } = broker;
   if (tier === null) return NONE;
@@ -30,11 +36,13 @@ export function readTieredShared(
     return one.led.log.tieredSegmentAt(fetchOffset) === null ? [] : [{ one, fetchOffset }];
   });
   if (wanted.length === 0) return NONE;
-  const reads = wanted.slice(0, MAX_TIERED_PARTITIONS).map(async ({ one, fetchOffset }) => {
-    const { isReadCommitted } = limits;
-    const maxBytes = Math.min(limits.maxBytes, MAX_READ_BYTES);
-    const bounds = { maxBytes, upperBound: upperBound(one, isReadCommitted), minOneMessage: true };
-    return [one, { fetchOffset, read: await tier.readFrom(one.led.log, fetchOffset, bounds) }] as const;
+  return Patience.during({ timers: broker.timers, waitMs: TIERED_WAIT_MS, isThere }, async (patience) => {
+    const reads = wanted.slice(0, MAX_TIERED_PARTITIONS).map(async ({ one, fetchOffset }) => {
+      const { isReadCommitted } = limits;
+      const maxBytes = Math.min(limits.maxBytes, MAX_READ_BYTES);
+      const bounds = { maxBytes, upperBound: upperBound(one, isReadCommitted), minOneMessage: true };
+      return [one, { fetchOffset, read: await tier.readFrom(one.led.log, fetchOffset, bounds, patience) }] as const;
+    });
+    return new Map(await Promise.all(reads));
   });
-  return Promise.all(reads).then((all) => new Map(all));
 }

@@ -1,5 +1,6 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { AssignmentCount, assignmentBytesOf } from "../assignment-bytes.ts";
 import type { Assignment } from "../assignors/assignor.ts";
 import type { Group } from "../group.ts";
 import type { MemberBudget } from "../member-budget.ts";
@@ -14,6 +15,7 @@ import {
   type Subscription,
   subscriptionBytes,
 } from "./member.ts";
+import { type Matching, resolvedBytes } from "./regex.ts";
 
 /** Kafka's names, as ListGroups and ConsumerGroupDescribe tell them. */
 export type ConsumerGroupState = "Empty" | "Assigning" | "Reconciling" | "Stable";
@@ -38,6 +40,13 @@ export class ConsumerGroup implements Group {
   targetTimestampMs = 0;
   /** The version of the cluster image for which the topics were looked at last. Nothing of a load: the next heartbeat looks again. */
   checkedVersion = -1;
+  /** The last target that was to be made had no room in the broker's memory. Nothing of a load. */
+  lacksRoom = false;
+  /** The expressions whose topics had no room when they were matched last. Nothing of a load. */
+  readonly outgrown = new Set<string>();
+  /** Matching took all that a heartbeat may take of it: from when on it may go on. Nothing of a load. */
+  matchingResumesAtMs = Number.NEGATIVE_INFINITY;
+  private begun: Matching | null = null;
   private readonly byId = new Map<string, ConsumerMember>();
   private readonly targets = new Map<string, Assignment>();
   private readonly owners = new Map<Uuid, Map<number, string>>();
@@ -50,6 +59,7 @@ export class ConsumerGroup implements Group {
   private readonly votes = new Map<string, number>();
   private names: ReadonlySet<string> | null = null;
   private readonly budget: MemberBudget;
+  private readonly assignments = new AssignmentCount();
   private heldBytes = 0;
 
   constructor(groupId: string, budget: MemberBudget) {
@@ -129,6 +139,41 @@ export class ConsumerGroup implements Group {
     return topicNames.length === 0 ? resolved : new Set([...topicNames, ...resolved]);
   }
 
+  /** The expression that the next heartbeat goes on with. Nothing of a load. */
+  get matching(): Matching | null {
+    return this.begun;
+  }
+
+  keepMatching(matching: Matching | null): void {
+    if (this.begun !== null) this.hold(-resolvedBytes(this.begun.regex, this.begun.topics));
+    this.begun = matching;
+    if (matching !== null) this.hold(resolvedBytes(matching.regex, matching.topics));
+  }
+
+  /** How much more it would hold if the targets of all members together were so large. */
+  addedByTargets(targetBytes: number): number {
+    return this.assignments.heldWith(targetBytes) - this.assignments.heldBytes;
+  }
+
+  /** How large those are at most when every topic has been assigned, with one more member that subscribes to these. */
+  targetBytesWith(topicNames: Iterable<string>, partitionCountOf: (topicName: string) => number): number {
+    const joining = new Set(topicNames);
+    let regexSubscribers = 0;
+    for (const count of this.regexMembers.values()) regexSubscribers += count;
+    let bytes = 0;
+    for (const name of new Set([...this.subscribedTopics, ...joining])) {
+      const subscribers = (this.nameCounts.get(name) ?? 0) + regexSubscribers + (joining.has(name) ? 1 : 0);
+      const partitionCount = partitionCountOf(name);
+      bytes += assignmentBytesOf(Math.min(subscribers, partitionCount), partitionCount);
+    }
+    return bytes;
+  }
+
+  /** Whether the broker has room for so much more. */
+  hasRoomFor(bytes: number): boolean {
+    return bytes <= 0 || this.budget.hasRoomFor(bytes);
+  }
+
   apply(change: ConsumerGroupChange): void {
     switch (change.kind) {
       case "group":
@@ -141,8 +186,7 @@ export class ConsumerGroup implements Group {
         this.targetTimestampMs = change.value?.timestampMs ?? 0;
         return;
       case "target":
-        if (change.value === null) this.targets.delete(change.memberId);
-        else this.targets.set(change.memberId, change.value);
+        this.replaceTarget(change.memberId, change.value);
         return;
       case "subscription":
         if (change.value === null) this.removeMember(change.memberId);
@@ -155,11 +199,30 @@ export class ConsumerGroup implements Group {
         return;
       }
       case "regex":
-        if (change.value === null) this.regexes.delete(change.regex);
-        else this.regexes.set(change.regex, change.value);
-        this.names = null;
+        this.replaceRegex(change.regex, change.value);
         return;
     }
+  }
+
+  private replaceTarget(memberId: string, target: Assignment | null): void {
+    const { heldBytes } = this.assignments;
+    this.assignments.replaceTarget(this.targets.get(memberId), target ?? undefined);
+    this.hold(this.assignments.heldBytes - heldBytes);
+    if (target === null) this.targets.delete(memberId);
+    else this.targets.set(memberId, target);
+  }
+
+  private replaceRegex(regex: string, resolved: ResolvedRegex | null): void {
+    const before = this.regexes.get(regex);
+    if (before !== undefined) this.hold(-resolvedBytes(regex, before.topics));
+    if (resolved === null) {
+      this.regexes.delete(regex);
+      this.outgrown.delete(regex);
+    } else {
+      this.hold(resolvedBytes(regex, resolved.topics));
+      this.regexes.set(regex, resolved);
+    }
+    this.names = null;
   }
 
   private memberOrNew(memberId: string): ConsumerMember {
@@ -172,6 +235,7 @@ export class ConsumerGroup implements Group {
     this.byId.set(member.memberId, member);
     this.count(member);
     this.own(former, member);
+    this.dropMatching();
   }
 
   private removeMember(memberId: string): void {
@@ -180,6 +244,12 @@ export class ConsumerGroup implements Group {
     this.uncount(member);
     this.byId.delete(memberId);
     this.own(member, undefined);
+    this.dropMatching();
+  }
+
+  /** Nobody subscribes by the expression any more. */
+  private dropMatching(): void {
+    if (this.begun !== null && !this.regexMembers.has(this.begun.regex)) this.keepMatching(null);
   }
 
   private count(member: ConsumerMember): void {
@@ -212,6 +282,10 @@ export class ConsumerGroup implements Group {
       former.pendingRevocation === member.pendingRevocation
     )
       return;
+    const { heldBytes } = this.assignments;
+    this.assignments.replaceOwned(former?.assigned, member?.assigned);
+    this.assignments.replaceOwned(former?.pendingRevocation, member?.pendingRevocation);
+    this.hold(this.assignments.heldBytes - heldBytes);
     for (const owned of former === undefined ? [] : [former.assigned, former.pendingRevocation]) {
       for (const [topicId, partitions] of owned) {
         const owners = this.owners.get(topicId);

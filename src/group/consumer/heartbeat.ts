@@ -7,6 +7,7 @@ import {
   type ConsumerMember,
   isReconciledTo,
   isSameAssignment,
+  isSameList,
   isSamePartitions,
   JOIN_EPOCH,
   LEAVE_EPOCH,
@@ -216,11 +217,7 @@ function subscriptionAfter(former: ConsumerMember | null, command: ConsumerHeart
 }
 
 /** Whether the group, and the broker's memory, have room for the member as it wants to be. */
-export function admit(
-  world: ConsumerWorld,
-  group: ConsumerGroup,
-  wanted: { readonly memberId: string; readonly former: ConsumerMember | null; readonly subscription: Subscription },
-): Refusal | null {
+export function admit(world: ConsumerWorld, group: ConsumerGroup, wanted: Wanted): Refusal | null {
   const { memberId, former, subscription } = wanted;
   const { maxSize } = world.configOf(group.groupId);
   if (former === null && group.members.size >= maxSize) {
@@ -242,8 +239,29 @@ export function admit(
   const bytes = subscriptionBytes(memberId, subscription);
   if (bytes > MAX_SUBSCRIPTION_BYTES) return refuse(ErrorCode.INVALID_REQUEST, "The member subscribes to too much.");
   const addedBytes = bytes - (former === null ? 0 : subscriptionBytes(former.memberId, former));
-  if (addedBytes <= 0 || world.space.budget.hasRoomFor(addedBytes)) return null;
+  if (!hasBeenLeftOut(group, wanted) && group.hasRoomFor(addedBytes + bytesToAssign(world, group, wanted))) return null;
   return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The broker has no memory left for members of groups.");
+}
+
+interface Wanted {
+  readonly memberId: string;
+  readonly former: ConsumerMember | null;
+  readonly subscription: Subscription;
+}
+
+/** The member was to be given something, and there was no room for that: it hears of it, where others go on with what they have. */
+function hasBeenLeftOut(group: ConsumerGroup, { former, subscription }: Wanted): boolean {
+  if (former === null || group.target(former.memberId).size > 0) return false;
+  return group.lacksRoom || group.outgrown.has(subscription.topicRegex);
+}
+
+/** What members will hold of partitions that the group doesn't read yet. Of an expression, only what is known to match counts. */
+function bytesToAssign(world: ConsumerWorld, group: ConsumerGroup, { former, subscription }: Wanted): number {
+  const { topicNames, topicRegex } = subscription;
+  if (former !== null && former.topicRegex === topicRegex && isSameList(former.topicNames, topicNames)) return 0;
+  const { topics } = world.space;
+  const count = (topicName: string) => topics.partitionCountOf(topicName);
+  return Math.max(group.addedByTargets(group.targetBytesWith(group.topicsOf(subscription), count)), 0);
 }
 
 /** Takes the member's next step towards its target. */

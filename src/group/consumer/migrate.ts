@@ -1,6 +1,7 @@
 import { ErrorCode } from "#protocol/errors.ts";
 import { ClassicGroup, metadataOf } from "../classic/group.ts";
 import { prepareRebalance, rejectParked, restartSession as restartClassicSession } from "../classic/rebalance.ts";
+import { MAX_GROUP_RECORD_BYTES } from "../limits.ts";
 import { groupMetadataRecord, groupTombstone } from "../stored.ts";
 import type { Turn } from "../turn.ts";
 import type { ConsumerGroupChange } from "./changes.ts";
@@ -12,6 +13,10 @@ import { type ConsumerWorld, metadataHashOf, type Refusal, refuse } from "./worl
 
 // A group changes between the classic and the consumer protocol while it has members: up when the first member of the consumer protocol
 // joins, down when the last one goes. Members of the classic protocol stay on, and hear of it as of a rebalance.
+
+/** The lengths and numbers around the names of a member, and around those of a topic in its assignment. */
+const CLASSIC_MEMBER_BYTES = 40;
+const CLASSIC_TOPIC_BYTES = 8;
 
 /** A group that somebody wants to join. Until it is settled that they may, nothing has changed. */
 export interface JoinableGroup {
@@ -130,7 +135,7 @@ export function canDowngradeWithout(
   const leavingClassic = leaving.filter(({ classic }) => classic !== null).length;
   const left = group.members.size - leaving.length;
   if (left === 0 || group.classicMemberCount - leavingClassic !== left) return false;
-  return mayDowngrade(world, group, left, turn);
+  return mayDowngrade(world, group, leaving, turn);
 }
 
 /** The same for a static member of the consumer protocol whose place a member of the classic protocol takes. */
@@ -141,13 +146,38 @@ export function canDowngradeReplacing(
   turn: Turn,
 ): boolean {
   const isLast = replaced.classic === null && group.classicMemberCount === group.members.size - 1;
-  return isLast && mayDowngrade(world, group, group.members.size, turn);
+  return isLast && mayDowngrade(world, group, [], turn);
 }
 
-function mayDowngrade(world: ConsumerWorld, { groupId }: ConsumerGroup, size: number, turn: Turn): boolean {
-  const { migrationPolicy } = world.configOf(groupId);
+function mayDowngrade(
+  world: ConsumerWorld,
+  group: ConsumerGroup,
+  leaving: readonly ConsumerMember[],
+  turn: Turn,
+): boolean {
+  const { migrationPolicy } = world.configOf(group.groupId);
   const isAllowed = migrationPolicy === "bidirectional" || migrationPolicy === "downgrade";
-  return isAllowed && size <= turn.config.maxSize;
+  const fits = group.members.size - leaving.length <= turn.config.maxSize;
+  return isAllowed && fits && classicRecordBytes(world, group, new Set(leaving)) <= MAX_GROUP_RECORD_BYTES;
+}
+
+/** A classic group is one record; about so long it would be, whichever protocol its members come to. */
+function classicRecordBytes(
+  { space: { topics } }: ConsumerWorld,
+  group: ConsumerGroup,
+  leaving: ReadonlySet<ConsumerMember>,
+): number {
+  let bytes = 0;
+  for (const member of group.members.values()) {
+    const { memberId, groupInstanceId, clientId, clientHost, classic } = member;
+    if (classic === null || leaving.has(member)) continue;
+    const names = memberId.length + (groupInstanceId?.length ?? 0) + clientId.length + clientHost.length;
+    bytes += names + Math.max(...classic.protocols.map(({ metadata }) => metadata.length)) + CLASSIC_MEMBER_BYTES;
+    for (const [topicId, { size }] of group.target(memberId)) {
+      bytes += (topics.topicName(topicId)?.length ?? 0) + 4 * size + CLASSIC_TOPIC_BYTES;
+    }
+  }
+  return bytes;
 }
 
 /** The group goes on as a classic one, with its epoch as the generation and its target as the assignment. */

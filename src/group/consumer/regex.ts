@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { TOPIC_NAME_OVERHEAD_BYTES } from "../limits.ts";
 
 // Subscriptions by regular expression (KIP-848) are matched with RE2, as in Kafka: its time is linear in the length of a topic's name,
 // whatever the expression. What is left to limit is the expression itself, since a repetition may make its automaton large.
@@ -24,6 +25,19 @@ function compile(regex: string): RE2JS | null {
   }
 }
 
+/**
+ * How long one heartbeat may match expressions with topics, in steps of some nanosecond each: the heartbeat after it goes on from there. With
+ * an expression such as `orders-.*`, that is some 15,000 topics.
+ */
+export const MAX_MATCH_STEPS = 50_000_000;
+
+/** What is measured of the library, in steps: to compile an instruction, and to look at a character whatever the instructions are. */
+const STEPS_PER_COMPILED_INSTRUCTION = 4_000;
+const STEPS_PER_CHARACTER = 100;
+
+/** What the topics of one expression may hold, as `resolvedBytes` counts: they are one record, which must fit into a batch of the log. */
+export const MAX_RESOLVED_BYTES = 8 * 1024 * 1024;
+
 export function isRegex(regex: string): boolean {
   return compile(regex) !== null;
 }
@@ -35,4 +49,42 @@ export function matchingTopics(regex: string, topicNames: Iterable<string>): Set
   if (compiled === null) return topics;
   for (const name of topicNames) if (compiled.matches(name)) topics.add(name);
   return topics;
+}
+
+/** How far the matching of one expression has come. */
+export interface Matching {
+  readonly regex: string;
+  /** Of the cluster image with which it began. */
+  readonly version: number;
+  /** How many of the topics it has looked at. */
+  readonly at: number;
+  /** Those among them that match. */
+  readonly topics: ReadonlySet<string>;
+}
+
+/** Goes on until `maxSteps` are done, give or take the expression's compilation and one topic. Answers how many it took. */
+export function matchOn(
+  matching: Matching,
+  topicNames: readonly string[],
+  maxSteps: number,
+): { readonly matching: Matching; readonly steps: number } {
+  const compiled = compile(matching.regex);
+  if (compiled === null) return { matching: { ...matching, at: topicNames.length }, steps: MAX_REGEX_LENGTH };
+  const size = compiled.programSize();
+  let steps = STEPS_PER_COMPILED_INSTRUCTION * size;
+  let { at } = matching;
+  const topics = new Set(matching.topics);
+  for (; at < topicNames.length && steps < maxSteps; at++) {
+    const name = topicNames[at];
+    steps += (name.length + 1) * (size + STEPS_PER_CHARACTER);
+    if (compiled.matches(name)) topics.add(name);
+  }
+  return { matching: { ...matching, at, topics }, steps };
+}
+
+/** What an expression and its topics hold in memory. */
+export function resolvedBytes(regex: string, topics: ReadonlySet<string>): number {
+  let bytes = 2 * regex.length;
+  for (const name of topics) bytes += 2 * name.length + TOPIC_NAME_OVERHEAD_BYTES;
+  return bytes;
 }

@@ -1,12 +1,10 @@
 import type { Turn } from "../turn.ts";
 import type { ConsumerGroup } from "./group.ts";
 import { type ConsumerMember, isSameList, isSameSubscription, type Subscription, subscriptionOf } from "./member.ts";
-import { MAX_REGEXES_PER_GROUP, matchingTopics } from "./regex.ts";
+import { MAX_REGEXES_PER_GROUP } from "./regex.ts";
+import { resolveRegexes } from "./resolve.ts";
 import { preferredAssignor } from "./target.ts";
 import { type ConsumerWorld, change, metadataHashOf } from "./world.ts";
-
-/** How long expressions aren't matched again after the last time, however often topics come and go. */
-const REGEX_MIN_INTERVAL_MS = 10_000;
 
 /** Whether the group has room for one more expression. */
 export function hasRoomForRegex(group: ConsumerGroup, regex: string): boolean {
@@ -56,33 +54,4 @@ function refreshTopics(
 
 export function beginEpoch(group: ConsumerGroup, metadataHash: number, turn: Turn): void {
   change(group, turn, { kind: "group", value: { epoch: group.epoch + 1, metadataHash } });
-}
-
-/**
- * Matches expressions that are new, or all of them when topics have changed or the last time is long ago. Answers whether one matches
- * other topics than before.
- */
-function resolveRegexes(world: ConsumerWorld, group: ConsumerGroup, turn: Turn): boolean {
-  const { topics } = world.space;
-  const version = topics.imageVersion();
-  const { regexRefreshIntervalMs } = world.configOf(group.groupId);
-  let hasChanged = false;
-  for (const regex of [...group.subscribedRegexes()]) {
-    const before = group.resolvedRegexes.get(regex);
-    if (before !== undefined) {
-      const ageMs = turn.nowMs - before.timestampMs;
-      const isOld = ageMs > regexRefreshIntervalMs || (before.version !== version && ageMs > REGEX_MIN_INTERVAL_MS);
-      if (!isOld) continue;
-    }
-    const value = { topics: matchingTopics(regex, topics.topicNames()), version, timestampMs: turn.nowMs };
-    change(group, turn, { kind: "regex", regex, value });
-    hasChanged ||= before === undefined || !isSameSet(before.topics, value.topics);
-  }
-  return hasChanged;
-}
-
-function isSameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
-  if (one.size !== other.size) return false;
-  for (const name of one) if (!other.has(name)) return false;
-  return true;
 }

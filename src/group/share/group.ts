@@ -1,6 +1,8 @@
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
+import { AssignmentCount, assignmentBytesOf } from "../assignment-bytes.ts";
 import type { Assignment } from "../assignors/assignor.ts";
 import type { Group } from "../group.ts";
+import { TOPIC_NAME_OVERHEAD_BYTES } from "../limits.ts";
 import type { MemberBudget } from "../member-budget.ts";
 import { encodeChange, NO_SHARED_PARTITIONS, type SharedPartitions, type ShareGroupChange } from "./changes.ts";
 import { memberBytes, NO_ASSIGNMENT, newShareMember, type ShareGroupMember } from "./member.ts";
@@ -25,6 +27,8 @@ export class ShareGroup implements Group {
   /** When the target was made; 0 = there was nobody, and the next one is made at once. */
   targetTimestampMs = 0;
   shared: SharedPartitions = NO_SHARED_PARTITIONS;
+  /** The last target that was to be made had no room in the broker's memory. Nothing of a load. */
+  lacksRoom = false;
   /** When it was last asked for the state of partitions that are initialising; nothing of a load. */
   initializingSinceMs = Number.NEGATIVE_INFINITY;
   /** The version of the cluster image for which the topics were looked at last. Nothing of a load: the next heartbeat looks again. */
@@ -33,6 +37,7 @@ export class ShareGroup implements Group {
   private readonly targets = new Map<string, Assignment>();
   private names: ReadonlySet<string> | null = null;
   private readonly budget: MemberBudget;
+  private readonly assignments = new AssignmentCount();
   private heldBytes = 0;
 
   constructor(groupId: string, budget: MemberBudget) {
@@ -77,10 +82,10 @@ export class ShareGroup implements Group {
         this.targetTimestampMs = change.value?.timestampMs ?? 0;
         return;
       case "target":
-        if (change.value === null) this.targets.delete(change.memberId);
-        else this.targets.set(change.memberId, change.value);
+        this.replaceTarget(change.memberId, change.value);
         return;
       case "partitions":
+        this.hold(sharedBytes(change.value ?? NO_SHARED_PARTITIONS) - sharedBytes(this.shared));
         this.shared = change.value ?? NO_SHARED_PARTITIONS;
         return;
       case "subscription":
@@ -98,6 +103,23 @@ export class ShareGroup implements Group {
     }
   }
 
+  private replaceTarget(memberId: string, target: Assignment | null): void {
+    this.holdAssignments(() => this.assignments.replaceTarget(this.targets.get(memberId), target ?? undefined));
+    if (target === null) this.targets.delete(memberId);
+    else this.targets.set(memberId, target);
+  }
+
+  private holdAssignments(replace: () => void): void {
+    const { heldBytes } = this.assignments;
+    replace();
+    this.hold(this.assignments.heldBytes - heldBytes);
+  }
+
+  /** How much more it would hold if the targets of all members together were so large. */
+  addedByTargets(targetBytes: number): number {
+    return this.assignments.heldWith(targetBytes) - this.assignments.heldBytes;
+  }
+
   private memberOrNew(memberId: string): ShareGroupMember {
     return this.byId.get(memberId) ?? newShareMember(memberId);
   }
@@ -105,6 +127,7 @@ export class ShareGroup implements Group {
   private putMember(member: ShareGroupMember): void {
     const before = this.byId.get(member.memberId);
     this.hold(memberBytes(member) - (before === undefined ? 0 : memberBytes(before)));
+    this.holdAssignments(() => this.assignments.replaceOwned(before?.assigned, member.assigned));
     this.byId.set(member.memberId, member);
   }
 
@@ -112,6 +135,7 @@ export class ShareGroup implements Group {
     const before = this.byId.get(memberId);
     if (before === undefined) return;
     this.hold(-memberBytes(before));
+    this.holdAssignments(() => this.assignments.replaceOwned(before.assigned, undefined));
     this.byId.delete(memberId);
   }
 
@@ -162,6 +186,19 @@ export class ShareGroup implements Group {
   release(): void {
     this.hold(-this.heldBytes);
   }
+}
+
+/** What is known of the partitions of a topic that is shared, or is to be. */
+export function sharedTopicBytes(name: string, partitionCount: number): number {
+  return 2 * name.length + TOPIC_NAME_OVERHEAD_BYTES + assignmentBytesOf(1, partitionCount);
+}
+
+function sharedBytes({ initializing, initialized, deleting }: SharedPartitions): number {
+  let bytes = 0;
+  for (const { name, partitions } of initializing.values()) bytes += sharedTopicBytes(name, partitions.size);
+  for (const { name, partitions } of initialized.values()) bytes += sharedTopicBytes(name, partitions.size);
+  for (const name of deleting.values()) bytes += sharedTopicBytes(name, 0);
+  return bytes;
 }
 
 function subscriptionOf({ rackId, clientId, clientHost, topicNames }: ShareGroupMember) {

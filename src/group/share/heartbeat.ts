@@ -1,4 +1,5 @@
 import { ErrorCode } from "#protocol/errors.ts";
+import { assignmentBytes } from "../assignment-bytes.ts";
 import type { Assignment } from "../assignors/assignor.ts";
 import { metadataHashOf, type Refusal, refuse, topicIdsOf } from "../consumer/world.ts";
 import { MAX_MEMBER_METADATA_BYTES } from "../limits.ts";
@@ -142,6 +143,13 @@ function admit(
   if (bytes > MAX_MEMBER_METADATA_BYTES || !group.hasRoomFor(added)) {
     return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The broker has no room for what the member says about itself.");
   }
+  // It was to be given something, and there was no room for that: it hears of it, where others go on with what they have.
+  if (group.lacksRoom && former !== undefined && group.target(memberId).size === 0) {
+    return refuse(
+      ErrorCode.GROUP_MAX_SIZE_REACHED,
+      "The broker has no room for the partitions of the group's members.",
+    );
+  }
   return null;
 }
 
@@ -163,6 +171,7 @@ function subscribe(world: ShareWorld, group: ShareGroup, { former, member }: Cha
   return true;
 }
 
+/** A target for which the broker's memory has no room isn't made: the last one stands, and the next heartbeat tries again. */
 function updateTarget(world: ShareWorld, group: ShareGroup, turn: Turn): void {
   if (group.targetEpoch >= group.epoch) return;
   const { assignmentIntervalMs } = world.configOf(group.groupId);
@@ -174,7 +183,12 @@ function updateTarget(world: ShareWorld, group: ShareGroup, turn: Turn): void {
     owned: group.target(memberId),
   }));
   const assignable = new Map([...group.shared.initialized].map(([topicId, { partitions }]) => [topicId, partitions]));
-  for (const [memberId, value] of assignSimply(members, assignable)) {
+  const targets = assignSimply(members, assignable);
+  let targetBytes = 0;
+  for (const value of targets.values()) targetBytes += assignmentBytes(value);
+  group.lacksRoom = !group.hasRoomFor(group.addedByTargets(targetBytes));
+  if (group.lacksRoom) return;
+  for (const [memberId, value] of targets) {
     const isNew = !group.allTargets.has(memberId);
     if (isNew || !isSameAssignment(group.target(memberId), value))
       change(group, turn, { kind: "target", memberId, value });

@@ -65,19 +65,9 @@ export function isSameAssignment(one: Assignment, other: Assignment): boolean {
   return true;
 }
 
-/** What a member is taken to hold of the broker's memory; a string may take two bytes per UTF-16 unit. */
-export function memberBytes({
-  memberId,
-  rackId,
-  clientId,
-  clientHost,
-  topicNames,
-  assigned,
-}: ShareGroupMember): number {
+/** What a member is taken to hold of the broker's memory besides its partitions; a string may take two bytes per UTF-16 unit. */
+export function memberBytes({ memberId, rackId, clientId, clientHost, topicNames }: ShareGroupMember): number {
   let units = memberId.length + (rackId?.length ?? 0) + clientId.length + clientHost.length;
   for (const name of topicNames) units += name.length + 8;
-  let partitions = 0;
-  for (const indexes of assigned.values()) partitions += indexes.size + 8;
-  // The target is as large as what is assigned.
-  return MEMBER_OVERHEAD_BYTES + 2 * units + 2 * 16 * partitions;
+  return MEMBER_OVERHEAD_BYTES + 2 * units;
 }

@@ -2,7 +2,7 @@ import { type Uuid, ZERO_UUID } from "#bytes/uuid.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { type Refusal, refuse } from "../consumer/world.ts";
 import type { Turn } from "../turn.ts";
-import { ShareGroup } from "./group.ts";
+import { ShareGroup, sharedTopicBytes } from "./group.ts";
 import { deleteTopic, noteInitializing } from "./shared.ts";
 import { type ShareWorld, type StateToInitialize, shareGroup, type TopicPartitions } from "./world.ts";
 
@@ -47,6 +47,8 @@ export function alterOffsets(
   const altered = topics.map((topic) => alterTopic(world, topic));
   const good = altered.filter(({ good: partitions }) => partitions.size > 0);
   if (good.length > 0) {
+    const added = good.reduce((sum, { name, good: partitions }) => sum + sharedTopicBytes(name, partitions.size), 0);
+    if (!group.hasRoomFor(added)) return refuse(ErrorCode.POLICY_VIOLATION);
     if (known === undefined && !space.add(group)) return refuse(ErrorCode.POLICY_VIOLATION);
     const named = good.map(({ topicId, name, good: partitions }) => {
       return [topicId, { name, partitions: new Set(partitions.keys()) }] as const;

@@ -16,6 +16,15 @@ export const MAX_TIERED_READS = 4;
 /** Reads that wait for their turn; one more is told to come again. */
 export const MAX_WAITING_TIERED_READS = 64;
 
+/**
+ * How long one request waits for reads of objects, of which several may follow each other: beyond it a Fetch is answered without them. With
+ * the time that it may wait for records it has to stay below the 30 s after which clients give a request up.
+ */
+export const TIERED_WAIT_MS = 15_000;
+
+/** The same for a search by time, which may have to walk through a whole segment and finds nothing when it is ended early. */
+export const TIERED_SEARCH_WAIT_MS = 25_000;
+
 /** Pieces that are fetched beyond what was asked for when a reader goes on where it stopped. */
 export const READ_AHEAD_PIECES = 2;
 

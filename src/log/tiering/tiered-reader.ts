@@ -10,15 +10,12 @@ import type { Segment } from "../segments.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { MAX_TIERED_READS, MAX_WAITING_TIERED_READS, TIERED_READ_MAX_BYTES } from "./limits.ts";
 import { ObjectPieces, type ReadFailure } from "./object-pieces.ts";
-
-/** Whether somebody still wants what was asked for; a read that nobody wants any more takes no turn. */
-type IsWanted = () => boolean;
-
-const ALWAYS: IsWanted = () => true;
+import type { Patience } from "./patience.ts";
 
 export interface TieredFailure {
   readonly kind: "failed";
-  readonly failure: ReadFailure;
+  /** `late`: whoever asked waits no longer; what was read by then is there for the next one. */
+  readonly failure: ReadFailure | "late";
 }
 
 /** Reads segments whose rows have left the store. Batches are given as they were stored, by ranges of the object. */
@@ -41,11 +38,11 @@ export class TieredReader {
     log: PartitionLog,
     fromOffset: number,
     limits: ReadLimits,
-    isWanted: IsWanted = ALWAYS,
+    patience: Patience,
   ): Promise<ReadBatches | TieredFailure> {
     let nextOffset = fromOffset;
     for (let segment = log.tieredSegmentAt(nextOffset); segment !== null; segment = log.tieredSegmentAt(nextOffset)) {
-      const read = await this.read(segment, nextOffset, limits, isWanted);
+      const read = await this.read(segment, nextOffset, limits, patience);
       const isGap = read.kind === "read" && read.sizeInBytes === 0 && read.nextOffset > nextOffset;
       if (!isGap) return read;
       nextOffset = read.nextOffset;
@@ -61,11 +58,12 @@ export class TieredReader {
     segment: Segment,
     fromOffset: number,
     limits: ReadLimits,
-    isWanted: IsWanted = ALWAYS,
+    patience: Patience,
   ): Promise<ReadBatches | TieredFailure> {
     const run = async (object: SegmentObject) => {
       const indexes = await this.pieces.indexesOf(object);
       if (!indexes.ok) return failed(indexes.failure);
+      if (!patience.lasts) return LATE;
       const window = new BatchWindow(object, this.pieces);
       const from = positionOfOffset(this.kernels, { baseOffset: segment.baseOffset, ...indexes.value }, fromOffset);
       const maxBytes = Math.min(limits.maxBytes, TIERED_READ_MAX_BYTES);
@@ -80,7 +78,7 @@ export class TieredReader {
       window.readAhead(end, this.readsUnderWay === 1 ? maxBytes : 0);
       return batchesRead(window.loadedRange(first, end) ?? [], nextOffset ?? fromOffset);
     };
-    return this.inTurn(segment, run, isWanted);
+    return this.inTurn(segment, run, patience);
   }
 
   /** The first record of the segment with a timestamp of at least `timestampMs` that `batches` accepts, or null. */
@@ -88,8 +86,10 @@ export class TieredReader {
     segment: Segment,
     timestampMs: number,
     batches: BatchTimestamps,
+    patience: Patience,
   ): Promise<TimestampOffset | null | TieredFailure> {
-    return this.search(segment, timestampMs, (batch) => batches.first(batch, timestampMs));
+    const pick = (batch: Uint8Array) => batches.first(batch, timestampMs);
+    return this.search(segment, { timestampMs, pick }, patience);
   }
 
   /** The first of the records from `fromOffset` on that have the largest timestamp of them, or null when there are none. */
@@ -97,9 +97,11 @@ export class TieredReader {
     segment: Segment,
     fromOffset: number,
     batches: BatchTimestamps,
+    patience: Patience,
   ): Promise<TimestampOffset | null | TieredFailure> {
-    if (segment.baseOffset < fromOffset) return this.largestOfRest(segment, fromOffset, batches);
-    return this.search(segment, segment.maxTimestamp, (batch) => batches.largest(batch));
+    if (segment.baseOffset < fromOffset) return this.largestOfRest(segment, fromOffset, batches, patience);
+    const pick = (batch: Uint8Array) => batches.largest(batch);
+    return this.search(segment, { timestampMs: segment.maxTimestamp, pick }, patience);
   }
 
   /** Without its first records nothing says where the newest one is: every header of the rest is looked at. */
@@ -107,14 +109,16 @@ export class TieredReader {
     segment: Segment,
     fromOffset: number,
     batches: BatchTimestamps,
+    patience: Patience,
   ): Promise<TimestampOffset | null | TieredFailure> {
-    return this.inTurn(segment, async (object) => {
+    const run = async (object: SegmentObject) => {
       const indexes = await this.pieces.indexesOf(object);
       if (!indexes.ok) return failed(indexes.failure);
       const window = new BatchWindow(object, this.pieces);
       let best: TimestampOffset | null = null;
       let at = positionOfOffset(this.kernels, { baseOffset: segment.baseOffset, ...indexes.value }, fromOffset);
       while (at < window.end) {
+        if (!patience.lasts) return LATE;
         const header = await window.header(at);
         if (header === null) return failed(window.failure ?? "broken");
         if (lastOffsetOf(header) >= fromOffset && header.maxTimestamp > (best?.timestampMs ?? -1)) {
@@ -127,20 +131,22 @@ export class TieredReader {
         window.dropBefore(at);
       }
       return best;
-    });
+    };
+    return this.inTurn(segment, run, patience);
   }
 
   private search(
     segment: Segment,
-    timestampMs: number,
-    pick: (batch: Uint8Array) => TimestampOffset | null,
+    { timestampMs, pick }: { timestampMs: number; pick: (batch: Uint8Array) => TimestampOffset | null },
+    patience: Patience,
   ): Promise<TimestampOffset | null | TieredFailure> {
-    return this.inTurn(segment, async (object) => {
+    const run = async (object: SegmentObject) => {
       const indexes = await this.pieces.indexesOf(object);
       if (!indexes.ok) return failed(indexes.failure);
       const window = new BatchWindow(object, this.pieces);
       let at = positionOfTimestamp(this.kernels, indexes.value, timestampMs);
       while (at < window.end) {
+        if (!patience.lasts) return LATE;
         const header = await window.header(at);
         if (header === null) return failed(window.failure ?? "broken");
         if (header.maxTimestamp >= timestampMs) {
@@ -153,22 +159,48 @@ export class TieredReader {
         window.dropBefore(at);
       }
       return null;
-    });
+    };
+    return this.inTurn(segment, run, patience);
   }
 
-  /** A bounded number of reads is under way at once, so that what they hold is bounded, too; and a bounded number waits. */
+  /**
+   * A bounded number of reads is under way at once, so that what they hold is bounded, too; and a bounded number waits. One whose time is
+   * over keeps its turn until the call ends that it is at: only then is what it holds free.
+   */
   private async inTurn<T>(
     segment: Segment,
     run: (object: SegmentObject) => Promise<T | TieredFailure>,
-    isWanted: IsWanted = ALWAYS,
+    patience: Patience,
   ): Promise<T | TieredFailure> {
     if (this.readsUnderWay < MAX_TIERED_READS) this.readsUnderWay += 1;
     else if (this.waiting.length >= MAX_WAITING_TIERED_READS) return failed("unavailable");
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else if (!(await this.turn(patience))) return LATE;
+    return Promise.race([this.run(segment, run, patience), patience.over.then(() => LATE)]);
+  }
+
+  /** False when the time is over first. */
+  private turn({ over }: Patience): Promise<boolean> {
+    return new Promise((resolve) => {
+      const take = () => resolve(true);
+      this.waiting.push(take);
+      void over.then(() => {
+        const at = this.waiting.indexOf(take);
+        if (at === -1) return;
+        this.waiting.splice(at, 1);
+        resolve(false);
+      });
+    });
+  }
+
+  private async run<T>(
+    segment: Segment,
+    run: (object: SegmentObject) => Promise<T | TieredFailure>,
+    patience: Patience,
+  ): Promise<T | TieredFailure> {
     try {
       // What was waited for may have been deleted meanwhile, and whoever wanted it may have gone.
       if (segment.isRemoved || segment.object === null) return failed("missing");
-      return isWanted() ? await run(segment.object) : failed("unavailable");
+      return patience.lasts ? await run(segment.object) : LATE;
     } finally {
       // Whoever ends hands its turn over, also one that had no use for it: nobody else would wake those that wait.
       const next = this.waiting.shift();
@@ -177,6 +209,8 @@ export class TieredReader {
     }
   }
 }
+
+const LATE: TieredFailure = { kind: "failed", failure: "late" };
 
 function failed(failure: ReadFailure): TieredFailure {
   return { kind: "failed", failure };

@@ -2,6 +2,7 @@ import type { Compression } from "#records/compression.ts";
 import { BatchTimestamps, isPast, type LookupBudget, later, type TimestampOffset } from "../offsets-for-times.ts";
 import type { PartitionLog } from "../partition-log.ts";
 import type { Segment } from "../segments.ts";
+import type { Patience } from "./patience.ts";
 import type { TieredFailure, TieredReader } from "./tiered-reader.ts";
 
 export interface TieredQuestion {
@@ -9,6 +10,7 @@ export interface TieredQuestion {
   readonly compression: Compression;
   readonly upperBound: number;
   readonly budget: LookupBudget;
+  readonly patience: Patience;
 }
 
 type Answer = TimestampOffset | null | TieredFailure;
@@ -22,7 +24,7 @@ export async function offsetForTimestamp(
   const { reader, upperBound, budget } = question;
   for (const segment of onlyTiered(log)) {
     if (segment.maxTimestamp < timestampMs) continue;
-    const found = await reader.firstAt(segment, timestampMs, batchesOf(log, question));
+    const found = await reader.firstAt(segment, timestampMs, batchesOf(log, question), question.patience);
     if (found !== null) return found;
   }
   return log.offsetForTimestamp(timestampMs, upperBound, budget);
@@ -37,7 +39,7 @@ export async function offsetOfMaxTimestamp(log: PartitionLog, question: TieredQu
   const newestFirst = onlyTiered(log).toSorted((one, other) => other.maxTimestamp - one.maxTimestamp);
   for (const segment of newestFirst) {
     if (segment.maxTimestamp < 0 || (best !== null && isPast(best, segment.maxTimestamp, segment.baseOffset))) break;
-    const found = await reader.largest(segment, logStartOffset, batchesOf(log, question));
+    const found = await reader.largest(segment, logStartOffset, batchesOf(log, question), question.patience);
     if (found !== null && "kind" in found) return found;
     best = later(best, found);
   }

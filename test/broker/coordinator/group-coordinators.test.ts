@@ -7,8 +7,9 @@ import { MemberBudget } from "#group/member-budget.ts";
 import { OffsetBudget } from "#group/offset-budget.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../../doubles/manual-time.ts";
+import { join } from "../../group/commands.ts";
 import { GroupWorld } from "../../group/group-world.ts";
-import { commit, G, join, NEIGHBOUR, offsetOf, setUp, sync } from "./one-group.ts";
+import { commitAt, G, NEIGHBOUR, offsetOf, setUp, syncWith } from "./one-group.ts";
 
 /** Whether it has been answered by now. */
 async function isOpen(promise: Promise<unknown>): Promise<boolean> {
@@ -21,8 +22,8 @@ describe("what a client is told", () => {
     const { groups, log } = setUp();
     await groups.listGroups({ states: [], types: [] });
     log.isHolding = true;
-    const first = groups.commitOffsets(commit(1));
-    const second = groups.commitOffsets(commit(2));
+    const first = groups.commitOffsets(commitAt(1));
+    const second = groups.commitOffsets(commitAt(2));
     const read = offsetOf(groups);
     expect([await isOpen(first), await isOpen(second), await isOpen(read)]).toEqual([true, true, true]);
     log.release();
@@ -46,7 +47,7 @@ describe("what a client is told", () => {
     const { memberId, generationId } = await joining;
     expect(memberId).toMatch(/^c-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     log.isHolding = true;
-    const syncing = groups.syncGroup(sync(memberId, generationId, "P0"));
+    const syncing = groups.syncGroup(syncWith(memberId, generationId, "P0"));
     expect(await isOpen(syncing)).toBe(true);
     log.release();
     expect(new TextDecoder().decode((await syncing).assignment)).toBe("P0");
@@ -62,7 +63,7 @@ describe("what a client is told", () => {
       leaderEpoch: -1,
       metadata,
     }));
-    await groups.commitOffsets(commit(0, { topics: [{ topic: "t", topicId: ZERO_UUID, partitions }] }));
+    await groups.commitOffsets(commitAt(0, { topics: [{ topic: "t", topicId: ZERO_UUID, partitions }] }));
     expect(log.appends).toBe(3);
     expect(log.partitions.get(G)?.length).toBe(600);
     const again = new GroupCoordinators(groups.environment, () => DEFAULT_GROUP_CONFIG);
@@ -73,11 +74,11 @@ describe("what a client is told", () => {
 describe("a log that fails", () => {
   it("takes back what it hadn't taken: all that waits is told, and the coordinator is loaded again", async () => {
     const { groups, log } = setUp();
-    await groups.commitOffsets(commit(1, { groupId: NEIGHBOUR }));
+    await groups.commitOffsets(commitAt(1, { groupId: NEIGHBOUR }));
     const parked = groups.joinGroup(join());
     await settle();
     log.isHolding = true;
-    const lost = groups.commitOffsets(commit(2, { groupId: NEIGHBOUR }));
+    const lost = groups.commitOffsets(commitAt(2, { groupId: NEIGHBOUR }));
     const seen = groups.fetchOffsets(NEIGHBOUR, null);
     await settle();
     log.release(ErrorCode.NOT_LEADER_OR_FOLLOWER);
@@ -91,10 +92,10 @@ describe("a log that fails", () => {
 
   it("is loaded again only when its open appends have ended", async () => {
     const { groups, log } = setUp();
-    await groups.commitOffsets(commit(1));
+    await groups.commitOffsets(commitAt(1));
     log.isHolding = true;
-    const first = groups.commitOffsets(commit(2));
-    const second = groups.commitOffsets(commit(3));
+    const first = groups.commitOffsets(commitAt(2));
+    const second = groups.commitOffsets(commitAt(3));
     await settle();
     log.release(ErrorCode.MESSAGE_TOO_LARGE);
     expect((await first).errorCode).toBe(ErrorCode.UNKNOWN_SERVER_ERROR);
@@ -116,7 +117,7 @@ describe("a log that fails", () => {
     it(`with ${ofLog} is ${ofGroup} to a client`, async () => {
       const { groups, log } = setUp();
       log.isHolding = true;
-      const committing = groups.commitOffsets(commit(1));
+      const committing = groups.commitOffsets(commitAt(1));
       await settle();
       log.release(ofLog);
       expect((await committing).errorCode).toBe(ofGroup);
@@ -126,17 +127,17 @@ describe("a log that fails", () => {
   it("and can't be read", async () => {
     const { groups, log } = setUp();
     log.replayError = ErrorCode.KAFKA_STORAGE_ERROR;
-    expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+    expect((await groups.commitOffsets(commitAt(1))).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
     expect((await groups.listGroups({ states: [], types: [] })).value).toEqual([]);
     log.replayError = ErrorCode.NONE;
-    expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NONE);
+    expect((await groups.commitOffsets(commitAt(1))).errorCode).toBe(ErrorCode.NONE);
   });
 });
 
 describe("topics that are deleted", () => {
   it("take their offsets with them, in every coordinator", async () => {
     const { groups, log, world } = setUp();
-    await Promise.all(["g", "h", NEIGHBOUR].map((groupId) => groups.commitOffsets(commit(1, { groupId }))));
+    await Promise.all(["g", "h", NEIGHBOUR].map((groupId) => groups.commitOffsets(commitAt(1, { groupId }))));
     world.topics.delete("t");
     groups.topicsDeleted();
     for (const groupId of ["g", "h", NEIGHBOUR]) expect((await groups.fetchOffsets(groupId, null)).value).toEqual([]);
@@ -152,7 +153,7 @@ describe("topics that are created anew", () => {
     const commitTo = (groupId: string, offset: number) => {
       const partitions = [{ partitionIndex: 0, offset, leaderEpoch: -1, metadata: null }];
       const topics = [{ topic: "t", topicId: world.topicId("t") ?? ZERO_UUID, partitions }];
-      return groups.commitOffsets(commit(offset, { groupId, topics }));
+      return groups.commitOffsets(commitAt(offset, { groupId, topics }));
     };
     const recreate = () => world.topics.set("t", { topicId: NEW_ID, partitions: 1 });
     return { world, log, groups, commitTo, recreate };
@@ -192,7 +193,7 @@ describe("topics that are created anew", () => {
 describe("loading and leadership", () => {
   it("another topic by the name of __consumer_offsets has another coordinator, even under the same leader epoch", async () => {
     const { groups, world, log } = setUp();
-    await groups.commitOffsets(commit(1));
+    await groups.commitOffsets(commitAt(1));
     const parked = groups.joinGroup(join({ groupId: NEIGHBOUR }));
     await settle();
     world.offsetsId = "anotheranotheranothe_A";
@@ -208,7 +209,7 @@ describe("loading and leadership", () => {
     log.beforeReplay = new Promise((resolve) => {
       go = resolve;
     });
-    const asked = [1, 2, 3].map((offset) => groups.commitOffsets(commit(offset)));
+    const asked = [1, 2, 3].map((offset) => groups.commitOffsets(commitAt(offset)));
     expect(await isOpen(asked[0])).toBe(true);
     go();
     expect((await Promise.all(asked)).map((reply) => reply.errorCode)).toEqual([0, 0, 0]);
@@ -218,15 +219,15 @@ describe("loading and leadership", () => {
 
   it("a partition that another broker leads is NOT_COORDINATOR, and its groups aren't listed", async () => {
     const { groups, world } = setUp();
-    await groups.commitOffsets(commit(1));
+    await groups.commitOffsets(commitAt(1));
     world.epochs.set(G, null);
     const identity = { groupId: "g", memberId: "x", groupInstanceId: null, generationId: 0 };
     const told = await Promise.all([
       groups.joinGroup(join()).then((reply) => reply.errorCode),
-      groups.syncGroup(sync("x", 0, "")).then((reply) => reply.errorCode),
+      groups.syncGroup(syncWith("x", 0, "")).then((reply) => reply.errorCode),
       groups.heartbeat(identity),
       groups.leaveGroup({ groupId: "g", members: [] }).then((reply) => reply.errorCode),
-      groups.commitOffsets(commit(1)).then((reply) => reply.errorCode),
+      groups.commitOffsets(commitAt(1)).then((reply) => reply.errorCode),
       groups.fetchOffsets("g", null).then((reply) => reply.errorCode),
       groups.describeGroup("g").then((reply) => reply.errorCode),
       groups.deleteGroups(["g"]).then(([errorCode]) => errorCode),
@@ -260,7 +261,7 @@ describe("loading and leadership", () => {
     const codeOf = async (groupId: string) => {
       const partitions = [{ partitionIndex: 0, offset: 1, leaderEpoch: -1, metadata: "m".repeat(4_000) }];
       const topics = [{ topic: "t", topicId: ZERO_UUID, partitions }];
-      const { outcomes } = await groups.commitOffsets(commit(1, { groupId, topics }));
+      const { outcomes } = await groups.commitOffsets(commitAt(1, { groupId, topics }));
       return outcomes?.[0][0].errorCode;
     };
     const other = Array.from({ length: 50 }, (_, i) => `o${i}`).find((id) => partitionOfKey(id, 50) !== G) ?? "";
@@ -281,12 +282,12 @@ describe("loading and leadership", () => {
   it("without the topic there is no coordinator until it is looked for", async () => {
     const { groups, world } = setUp();
     world.offsetsPartitions = 0;
-    expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+    expect((await groups.commitOffsets(commitAt(1))).errorCode).toBe(ErrorCode.NOT_COORDINATOR);
     expect((await groups.listGroups({ states: [], types: [] })).value).toEqual([]);
     world.creatable = 0;
     expect(await groups.findCoordinator("g")).toBe(null);
     world.creatable = 50;
     expect(await groups.findCoordinator("g")).toEqual({ brokerId: 1, host: "host-1", port: 9091 });
-    expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NONE);
+    expect((await groups.commitOffsets(commitAt(1))).errorCode).toBe(ErrorCode.NONE);
   });
 });

@@ -5,6 +5,7 @@ import { partitionOfKey } from "#coordinator/partition.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../../doubles/manual-time.ts";
+import { commit, join, position, sync } from "../../group/commands.ts";
 import { GroupWorld, type MemoryCoordinatorLog } from "../../group/group-world.ts";
 
 // The log of a coordinator is rewritten when it has outgrown what lives in it; whatever happens in between, a load finds the same.
@@ -18,28 +19,15 @@ function setUp() {
   return { world, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
 }
 
-function commit(world: GroupWorld, offset: number, count = PARTITIONS) {
-  const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
-    partitionIndex,
-    offset: offset + partitionIndex,
-    leaderEpoch: -1,
-    metadata: null,
-  }));
-  return {
-    groupId: "g",
-    memberId: "",
-    groupInstanceId: null,
-    generationId: -1,
-    retentionTimeMs: -1,
-    knowsGroupIdNotFound: true,
-    topics: [{ topic: "wide", topicId: world.topicId("wide") ?? "", partitions }],
-  };
+function commitWide(world: GroupWorld, offset: number, count = PARTITIONS) {
+  const partitions = Array.from({ length: count }, (_, index) => position(index, offset + index));
+  return commit(partitions, { topic: "wide", topicId: world.topicId("wide") ?? "" });
 }
 
 /** Commits until one more commit would have the log rewritten. */
 async function fill(world: GroupWorld, groups: GroupCoordinators): Promise<number> {
   let round = 0;
-  while ((round + 1) * PARTITIONS < REWRITE_MIN_RECORDS) await groups.commitOffsets(commit(world, round++));
+  while ((round + 1) * PARTITIONS < REWRITE_MIN_RECORDS) await groups.commitOffsets(commitWide(world, round++));
   return round;
 }
 
@@ -61,7 +49,7 @@ describe("a log that has outgrown what lives in it", () => {
     const { world, groups } = setUp();
     const round = await fill(world, groups);
     expect(world.log.trims).toBe(0);
-    await groups.commitOffsets(commit(world, round));
+    await groups.commitOffsets(commitWide(world, round));
     await settle();
     expect(world.log.trims).toBe(1);
     expect(size(world)).toBe(PARTITIONS);
@@ -87,23 +75,22 @@ describe("a log that has outgrown what lives in it", () => {
   it("loses nothing in a crash at any point of a rewrite, while clients go on", async () => {
     const { world, groups } = setUp();
     const { log } = world;
-    const joining = groups.joinGroup(join("g"));
+    const joining = groups.joinGroup(join());
     await world.time.advance(0);
     const { memberId, generationId } = await joining;
-    const assignments = [{ memberId, assignment: Uint8Array.of(1, 2, 3) }];
     const member = { groupId: "g", memberId, generationId, groupInstanceId: null };
-    await groups.syncGroup({ ...member, protocolType: null, protocolName: null, assignments });
+    await groups.syncGroup(sync(memberId, Uint8Array.of(1, 2, 3), member));
     for (let round = 0; size(world) + PARTITIONS < REWRITE_MIN_RECORDS; round++) {
-      await groups.commitOffsets({ ...commit(world, round), ...member });
+      await groups.commitOffsets({ ...commitWide(world, round), ...member });
     }
     // In the middle of a rebalance: what the log says of the group is the generation before.
-    const newcomer = groups.joinGroup(join("g"));
+    const newcomer = groups.joinGroup(join());
     await settle();
     const before = await found(log, world);
     expect(before.described.value?.members.length).toBe(1);
 
     log.isHolding = true;
-    const committing = groups.commitOffsets({ ...commit(world, 1_000), ...member });
+    const committing = groups.commitOffsets({ ...commitWide(world, 1_000), ...member });
     await settle();
     log.release();
     await committing;
@@ -113,7 +100,7 @@ describe("a log that has outgrown what lives in it", () => {
     for (let i = 0; log.trims === 0; i++) {
       await settle();
       // Another commit on top, between what is written again.
-      if (i < 3) groups.commitOffsets({ ...commit(world, 5_000 + i, 1), ...member });
+      if (i < 3) groups.commitOffsets({ ...commitWide(world, 5_000 + i, 1), ...member });
       await settle();
       if (log.held.length === 0) break;
       const isClients = log.held[0].records.length === 1;
@@ -143,16 +130,16 @@ describe("a log that has outgrown what lives in it", () => {
     const { log } = world;
     const round = await fill(world, groups);
     log.isHolding = true;
-    const last = groups.commitOffsets(commit(world, round));
+    const last = groups.commitOffsets(commitWide(world, round));
     await settle();
     log.release();
     await last;
     // The first of what is written again is on its way, and the partition that the transaction commits for is among what follows.
     await settle();
-    const [topic] = commit(world, 1_000_000).topics;
+    const [topic] = commitWide(world, 1_000_000).topics;
     const producer = { producerId: 7, producerEpoch: 0 };
     const inTransaction = {
-      ...commit(world, 0),
+      ...commitWide(world, 0),
       topics: [{ ...topic, partitions: topic.partitions.slice(-1) }],
       producer,
     };
@@ -169,25 +156,9 @@ describe("a log that has outgrown what lives in it", () => {
     const { world, groups } = setUp();
     const round = await fill(world, groups);
     world.log.trimError = ErrorCode.KAFKA_STORAGE_ERROR;
-    for (let more = 0; more < 5; more++) await groups.commitOffsets(commit(world, round + more));
+    for (let more = 0; more < 5; more++) await groups.commitOffsets(commitWide(world, round + more));
     await settle();
     expect([world.log.trims, size(world)]).toEqual([0, (round + 5 + 1) * PARTITIONS]);
     expect((await found(world.log, world)).offsets.value?.[0].partitions[0].offset).toBe(round + 4);
   });
 });
-
-function join(groupId: string) {
-  return {
-    groupId,
-    memberId: "",
-    groupInstanceId: null,
-    clientId: "c",
-    clientHost: "/h",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 30_000,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: Uint8Array.of(0) }],
-    requiresKnownMemberId: false,
-    canSkipAssignment: false,
-  };
-}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "#protocol/errors.ts";
 import { settle } from "../../doubles/manual-time.ts";
-import { commit, join, NEIGHBOUR, offsetOf, setUp, sync } from "./one-group.ts";
+import { join } from "../../group/commands.ts";
+import { commitAt, NEIGHBOUR, offsetOf, setUp, syncWith } from "./one-group.ts";
 
 const NEW = "neue Gruppe";
 
@@ -41,20 +42,20 @@ describe("timers", () => {
     expect((await asked).errorCode).not.toBe(ErrorCode.NONE);
     expect((await parked).errorCode).not.toBe(ErrorCode.NONE);
     expect(groups.parkedCount).toBe(0);
-    expect((await groups.commitOffsets(commit(1))).errorCode).toBe(ErrorCode.NONE);
+    expect((await groups.commitOffsets(commitAt(1))).errorCode).toBe(ErrorCode.NONE);
     expect(await offsetOf(groups)).toBe(1);
   });
 
   it("are set only for what is on its way to the log", async () => {
     const { groups, log } = setUp();
-    await groups.commitOffsets(commit(1, { groupId: NEIGHBOUR }));
+    await groups.commitOffsets(commitAt(1, { groupId: NEIGHBOUR }));
     const parked = groups.joinGroup(join());
     await settle();
     const append = log.append.bind(log);
     log.append = () => {
       throw new Error("a log that is broken");
     };
-    expect((await groups.commitOffsets(commit(2, { groupId: NEIGHBOUR }))).errorCode).not.toBe(ErrorCode.NONE);
+    expect((await groups.commitOffsets(commitAt(2, { groupId: NEIGHBOUR }))).errorCode).not.toBe(ErrorCode.NONE);
     expect((await parked).errorCode).not.toBe(ErrorCode.NONE);
     log.append = append;
     const fetched = await groups.fetchOffsets(NEIGHBOUR, null);
@@ -66,7 +67,7 @@ describe("timers", () => {
     const joining = groups.joinGroup(join());
     await world.time.advance(0);
     const { memberId, generationId } = await joining;
-    await groups.syncGroup(sync(memberId, generationId, ""));
+    await groups.syncGroup(syncWith(memberId, generationId, ""));
     const identity = { groupId: "g", memberId, groupInstanceId: null, generationId };
     const pending = world.time.pending;
     for (let i = 0; i < 20; i++) {

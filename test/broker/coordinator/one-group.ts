@@ -1,7 +1,7 @@
 import { GroupCoordinators } from "#broker/coordinator/group-coordinators.ts";
-import { ZERO_UUID } from "#bytes/uuid.ts";
 import { partitionOfKey } from "#coordinator/partition.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
+import { commit, position, sync } from "../../group/commands.ts";
 import { GroupWorld } from "../../group/group-world.ts";
 
 // The group `g` of a broker, and the commands of its members.
@@ -19,41 +19,13 @@ export function setUp() {
   return { world, log: world.log, groups: new GroupCoordinators(world, () => DEFAULT_GROUP_CONFIG) };
 }
 
-export function join(more: object = {}) {
-  return {
-    groupId: "g",
-    memberId: "",
-    groupInstanceId: null,
-    clientId: "c",
-    clientHost: "/h",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 30_000,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: new Uint8Array(0) }],
-    requiresKnownMemberId: false,
-    canSkipAssignment: false,
-    ...more,
-  };
+/** Of one offset, by a client that is in no group. */
+export function commitAt(offset: number, more: Parameters<typeof commit>[1] = {}) {
+  return commit([position(0, offset)], more);
 }
 
-export function commit(offset: number, more: object = {}) {
-  const partitions = [{ partitionIndex: 0, offset, leaderEpoch: -1, metadata: null }];
-  return {
-    groupId: "g",
-    memberId: "",
-    groupInstanceId: null,
-    generationId: -1,
-    retentionTimeMs: -1,
-    knowsGroupIdNotFound: true,
-    topics: [{ topic: "t", topicId: ZERO_UUID, partitions }],
-    ...more,
-  };
-}
-
-export function sync(memberId: string, generationId: number, assignment: string) {
-  const assignments = [{ memberId, assignment: new TextEncoder().encode(assignment) }];
-  const protocol = { groupInstanceId: null, protocolType: null, protocolName: null };
-  return { groupId: "g", memberId, generationId, ...protocol, assignments };
+export function syncWith(memberId: string, generationId: number, assignment: string) {
+  return sync(memberId, new TextEncoder().encode(assignment), { generationId });
 }
 
 export async function offsetOf(groups: GroupCoordinators): Promise<number | undefined> {

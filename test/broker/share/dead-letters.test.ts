@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { referenceKernels } from "#kernels/reference.ts";
 import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19-create-topics.ts";
+import { BATCH_HEADER_BYTES } from "#records/batch.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
 import { AcknowledgeType } from "#share/record-state.ts";
 import { zlibCodecs } from "#worker/codecs.ts";
@@ -9,7 +10,7 @@ import { settle } from "../../doubles/manual-time.ts";
 import { createTopic, fetchFrom, produce, V } from "../requests.ts";
 import { configure, initialize, ShareMember } from "./client.ts";
 
-const { RELEASE, REJECT } = AcknowledgeType;
+const { ACCEPT, RELEASE, REJECT } = AcknowledgeType;
 const compression = { kernels: referenceKernels, codecs: zlibCodecs };
 
 async function open(configs: Record<string, string>, values = ["a", "b", "c"]) {
@@ -22,7 +23,7 @@ async function open(configs: Record<string, string>, values = ["a", "b", "c"]) {
   await produce(client, "t", batchOf(values));
   const member = new ShareMember(cluster.connect(), topicId, "m");
   await member.fetch();
-  return { client, member };
+  return { cluster, client, member };
 }
 
 async function createQueue(client: TestClient, isEnabled: boolean) {
@@ -76,6 +77,46 @@ describe("dead letters of a share group", () => {
     await createQueue(client, true);
     for (const offset of [0, 2]) await member.acknowledge([{ first: offset, last: offset, types: [REJECT] }]);
     expect(await queued(client)).toEqual(["a 0 1 Offset rejected by client.", "c 2 1 Offset rejected by client."]);
+  });
+
+  it("come together, also where each is one record of a batch: with few batches and few writes", async () => {
+    const values = Array.from({ length: 3_000 }, (_, at) => `v${at}`);
+    const copies = { "errors.deadletterqueue.copy.record.enable": "true" };
+    const { cluster, client, member } = await open(copies, values);
+    await createQueue(client, true);
+    const broker = cluster.broker(1);
+    const log = broker.lead(broker.cluster.topicByName("t"), 0);
+    if (typeof log === "number") throw new Error("no log");
+    const reading = vi.spyOn(log, "read");
+    const types = values.map((_, at) => (at % 2 === 0 ? REJECT : ACCEPT));
+    const commits = cluster.store(1).commits;
+    await member.acknowledge([{ first: 0, last: values.length - 1, types }]);
+    const letters = await queued(client);
+    expect(letters).toHaveLength(values.length / 2);
+    expect(letters.slice(0, 2)).toEqual(["v0 0 1 Offset rejected by client.", "v2 2 1 Offset rejected by client."]);
+    expect(reading).toHaveBeenCalledTimes(1);
+    // What was said; two batches of letters; that they are archived.
+    expect(cluster.store(1).commits - commits).toBeLessThanOrEqual(4);
+    expect((await member.fetch()).acquired).toBe("");
+  });
+
+  it("of a damaged batch are headers alone", async () => {
+    const copies = { "errors.deadletterqueue.copy.record.enable": "true" };
+    const { cluster, client, member } = await open(copies);
+    await createQueue(client, true);
+    const broker = cluster.broker(1);
+    const log = broker.lead(broker.cluster.topicByName("t"), 0);
+    if (typeof log === "number") throw new Error("no log");
+    const read = log.read.bind(log);
+    vi.spyOn(log, "read").mockImplementation((offset, limits) => {
+      const outcome = read(offset, limits);
+      if (outcome.kind !== "read") return outcome;
+      const bytes = outcome.chunks[0].slice();
+      bytes[BATCH_HEADER_BYTES] = 0x7f;
+      return { ...outcome, chunks: [bytes] };
+    });
+    await member.acknowledge([{ first: 0, last: 1, types: [REJECT] }]);
+    expect(await queued(client)).toEqual(["- 0 1 Offset rejected by client.", "- 1 1 Offset rejected by client."]);
   });
 
   it("are headers alone unless the group wants copies", async () => {

@@ -52,7 +52,7 @@ describe("share groups and their replay", () => {
         for (const one of [...BEGINNING, ...steps]) {
           scenario.run(one);
           const known = scenario.known();
-          if (known.length > 2) withMembers += 1;
+          if (known.length > 3) withMembers += 1;
           expect(scenario.knownBy(scenario.log)).toEqual(known);
           expect(scenario.knownBy(compacted(scenario.log))).toEqual(known);
           expect(scenario.knownBy([...scenario.machine.liveRecords()])).toEqual(known);

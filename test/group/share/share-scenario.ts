@@ -1,5 +1,6 @@
 import { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
+import { MemberBudget } from "#group/member-budget.ts";
 import type { StateToInitialize, TopicPartitions } from "#group/share/world.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
@@ -25,9 +26,12 @@ export class ShareScenario {
   /** What share coordinators were asked to make, in order. */
   readonly asked: StateToInitialize[] = [];
 
+  readonly budget = new MemberBudget();
+
   constructor(topics = new NamedTopics()) {
     this.topics = topics;
-    this.played = new PlayedCoordinator(new GroupCoordinator({ topics, config: () => DEFAULT_GROUP_CONFIG }));
+    const { budget } = this;
+    this.played = new PlayedCoordinator(new GroupCoordinator({ topics, config: () => DEFAULT_GROUP_CONFIG, budget }));
   }
 
   get log(): readonly CoordinatorRecord[] {
@@ -51,7 +55,8 @@ export class ShareScenario {
     const { members = [], ...rest } = group ?? {};
     const shared = this.machine.shares.sharedPartitions(GROUP);
     const partitions = shared.map((one) => `${one.topicId} ${[...one.partitions].sort()}`).sort();
-    return [JSON.stringify(rest), ...partitions, ...members.map((member) => JSON.stringify(member)).sort()];
+    const held = `holds ${this.budget.heldBytes}`;
+    return [JSON.stringify(rest), held, ...partitions, ...members.map((member) => JSON.stringify(member)).sort()];
   }
 
   run(step: ShareGroupStep): void {

@@ -3,7 +3,9 @@ import { Maintenance, type MaintenanceConfig } from "#log/maintenance.ts";
 import { LookupBudget } from "#log/offsets-for-times.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
 import { PartitionLogs } from "#log/partition-logs.ts";
+import { TIERED_WAIT_MS } from "#log/tiering/limits.ts";
 import { Offloader } from "#log/tiering/offloader.ts";
+import { Patience } from "#log/tiering/patience.ts";
 import { TieredReader } from "#log/tiering/tiered-reader.ts";
 import { offsetForTimestamp, offsetOfMaxTimestamp } from "#log/tiering/tiered-search.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
@@ -144,7 +146,10 @@ export class TieredWorld {
   async read(offset: number, maxBytes: number): Promise<ReadRecord[]> {
     const limits = { maxBytes, upperBound: this.log.highWatermark, minOneMessage: true };
     const segment = this.log.tieredSegmentAt(offset);
-    const outcome = segment === null ? this.log.read(offset, limits) : await this.reader.read(segment, offset, limits);
+    const outcome =
+      segment === null
+        ? this.log.read(offset, limits)
+        : await this.patiently((patience) => this.reader.read(segment, offset, limits, patience));
     if (outcome.kind === "failed") throw new Error(`reading at ${offset}: ${outcome.failure}`);
     if (outcome.kind === "refused") throw new Error(`reading at ${offset}: error ${outcome.errorCode}`);
     const bytes = join(outcome.chunks);
@@ -158,16 +163,21 @@ export class TieredWorld {
   }
 
   offsetAt(timestampMs: number) {
-    return offsetForTimestamp(this.log, timestampMs, this.question);
+    return this.patiently((patience) => offsetForTimestamp(this.log, timestampMs, this.question(patience)));
   }
 
   offsetOfLargest() {
-    return offsetOfMaxTimestamp(this.log, this.question);
+    return this.patiently((patience) => offsetOfMaxTimestamp(this.log, this.question(patience)));
   }
 
-  private get question() {
+  /** As a request asks the object store. */
+  patiently<T>(ask: (patience: Patience) => Promise<T>, isThere = () => true): Promise<T> {
+    return Patience.during({ timers: this.time, waitMs: TIERED_WAIT_MS, isThere }, ask);
+  }
+
+  private question(patience: Patience) {
     const { reader } = this;
-    return { reader, compression, upperBound: this.log.highWatermark, budget: new LookupBudget() };
+    return { reader, compression, upperBound: this.log.highWatermark, budget: new LookupBudget(), patience };
   }
 }
 

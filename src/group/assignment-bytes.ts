@@ -24,12 +24,7 @@ export class AssignmentCount {
    * decided on.
    */
   get heldBytes(): number {
-    return this.heldWith(this.targetBytes);
-  }
-
-  /** The same if the targets of all members together were so large. */
-  heldWith(targetBytes: number): number {
-    return targetBytes + Math.max(targetBytes, this.ownedBytes);
+    return this.targetBytes + Math.max(this.targetBytes, this.ownedBytes);
   }
 
   replaceTarget(before: Assigned | undefined, after: Assigned | undefined): void {

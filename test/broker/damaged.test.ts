@@ -41,7 +41,7 @@ function lastBatchAt(bytes: Uint8Array): number {
 }
 
 describe("a damaged marker of a transaction", () => {
-  async function open(configs: Record<string, string>) {
+  async function open(configs: Record<string, string>, soundBefore: readonly string[] = []) {
     const cluster = await CoreCluster.open();
     const client = cluster.connect();
     const topicIds = [await createTopic(client, "t"), await createTopic(client, "sound")];
@@ -49,6 +49,7 @@ describe("a damaged marker of a transaction", () => {
     for (const topicId of topicIds) await initialize(client, topicId);
     const producer = new Producer(cluster, "id");
     await producer.init();
+    for (const value of soundBefore) await produce(client, "t", batchOf([value]));
     await producer.send("t", "aborted");
     await producer.end(false);
     await producer.settled();
@@ -86,11 +87,18 @@ describe("a damaged marker of a transaction", () => {
 
   it("is told to a share group that has to know what was aborted, on a connection that stays", async () => {
     const [first, second] = await open({ "share.isolation.level": "read_committed" });
+    // What was aborted lies before it.
     expect(first).toEqual([
-      [ErrorCode.CORRUPT_MESSAGE, []],
+      [ErrorCode.NONE, []],
       [ErrorCode.NONE, [0]],
     ]);
     expect(second[0]).toEqual([ErrorCode.CORRUPT_MESSAGE, []]);
+  });
+
+  it("withholds nothing that comes before it", async () => {
+    const [first, second] = await open({ "share.isolation.level": "read_committed" }, ["a", "b"]);
+    expect(first[0]).toEqual([ErrorCode.NONE, [1]]);
+    expect(second[0][0]).toBe(ErrorCode.CORRUPT_MESSAGE);
   });
 
   it("is nothing to a share group that reads whatever is there", async () => {

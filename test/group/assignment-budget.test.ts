@@ -8,10 +8,8 @@ import type { ShareHeartbeatReply } from "#group/share/heartbeat.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { ManyTopics } from "./many-topics.ts";
-import { StreamsScenario, type StreamsStep } from "./streams/streams-scenario.ts";
 
 const PARTITIONS = 10_000;
-const SESSION_TIMEOUT_MS = 45_000;
 
 function setUp(maxBytes = MAX_MEMBER_BYTES) {
   const topics = new ManyTopics();
@@ -86,22 +84,6 @@ describe("the partitions of a consumer group", () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  it("need room when they are assigned, too: another group may have taken what was there", () => {
-    const maxBytes = 3 * ASSIGNED_PARTITION_BYTES * PARTITIONS;
-    const { topics, budget, machine, beat } = setUp(maxBytes);
-    topics.set("t", PARTITIONS);
-    topics.set("u", 1);
-    expect(countOf(beat("g", { topicNames: ["u"] }))).toBe(1);
-    // Its next target may not be made yet, as the last one is too young.
-    expect(beat("g", { memberEpoch: 2, topicNames: ["t", "u"] }, 500).kind).toBe("beat");
-    expect(countOf(beat("h", { topicNames: ["t"] }, 500))).toBe(PARTITIONS);
-    expect(beat("g", { memberEpoch: 2 }, 2_000)).toMatchObject({ kind: "beat", assigned: null });
-    expect(machine.consumers.describe("g")?.groupState).toBe("Assigning");
-    expect(budget.heldBytes).toBeLessThanOrEqual(maxBytes);
-    beat("h", { memberEpoch: -1 }, 3_000);
-    expect(countOf(beat("g", { memberEpoch: 2 }, 4_000))).toBe(PARTITIONS + 1);
-  });
-
   it("count as long as a member has them, whatever it is to have", () => {
     const { topics, budget, beat } = setUp();
     topics.set("t", PARTITIONS);
@@ -114,24 +96,39 @@ describe("the partitions of a consumer group", () => {
     expect(budget.heldBytes).toBeLessThan(ASSIGNED_PARTITION_BYTES * PARTITIONS);
   });
 
-  it("don't grow beyond the room: members go on with what they have until there is some", () => {
+  it("are assigned to those who are in the group whatever room there is, as when topics grow or a member goes", () => {
     const { topics, budget, machine, beat } = setUp(3 * ASSIGNED_PARTITION_BYTES * PARTITIONS);
     topics.set("t", 10);
     topics.set("big", PARTITIONS);
     beat("other", { topicNames: ["big"] });
     expect(countOf(beat("g", { topicNames: ["t"] }))).toBe(10);
+    expect(countOf(beat("g", { memberId: "spare", topicNames: ["t"] }, 2_000))).toBe(0);
     topics.set("t", PARTITIONS);
-    for (const nowMs of [2_000, 4_000]) {
-      expect(beat("g", { memberEpoch: 2 }, nowMs)).toMatchObject({ kind: "beat", memberEpoch: 2, assigned: null });
-      expect(machine.consumers.describe("g")?.groupState).toBe("Assigning");
-    }
-    // Nobody new gets in meanwhile.
-    expect(beat("g", { memberId: "n", topicNames: ["t"] }, 4_000)).toMatchObject({
-      errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED,
-    });
-    beat("other", { memberEpoch: -1 });
-    expect(countOf(beat("g", { memberEpoch: 2 }, 6_000))).toBe(PARTITIONS);
-    expect(budget.heldBytes).toBeLessThanOrEqual(3 * ASSIGNED_PARTITION_BYTES * PARTITIONS);
+    expect(beat("g", { memberEpoch: 2 }, 4_000)).toMatchObject({ kind: "beat" });
+    expect(beat("g", { memberId: "spare", memberEpoch: 3 }, 4_000)).toMatchObject({ kind: "beat" });
+    expect(budget.heldBytes).toBeGreaterThan(budget.maxBytes);
+    // Nobody new gets in meanwhile, nor a topic that the group doesn't read yet; less of what it reads is no request for room.
+    const full = { errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED };
+    expect(beat("g", { memberId: "n", topicNames: ["t"] }, 4_000)).toMatchObject(full);
+    topics.set("u", 1);
+    expect(beat("g", { memberId: "spare", memberEpoch: 4, topicNames: ["t", "u"] }, 4_000)).toMatchObject(full);
+    expect(beat("g", { memberId: "spare", memberEpoch: 4, topicNames: [] }, 4_000)).toMatchObject({ kind: "beat" });
+    // The other one goes: whoever is left is to have all.
+    beat("g", { memberId: "spare", memberEpoch: -1 }, 6_000);
+    const left = () => machine.consumers.describe("g")?.members[0];
+    beat("g", { memberEpoch: left()?.memberEpoch }, 8_000);
+    const target = left()?.target ?? [];
+    expect(target.map(({ partitions }) => partitions.length)).toEqual([PARTITIONS]);
+  });
+
+  it("of topics that the group reads already cost whoever joins nothing", () => {
+    const { topics, budget, beat } = setUp(2.5 * ASSIGNED_PARTITION_BYTES * PARTITIONS);
+    topics.set("t", PARTITIONS);
+    beat("g", { topicNames: ["t"] });
+    for (let i = 0; i < 9; i++)
+      expect(beat("g", { memberId: `n${i}`, topicNames: ["t"] })).toMatchObject({ kind: "beat" });
+    expect(budget.heldBytes).toBeLessThanOrEqual(budget.maxBytes);
+    expect(beat("h", { topicNames: ["t"] })).toMatchObject({ errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED });
   });
 });
 
@@ -151,19 +148,13 @@ describe("the topics of an expression", () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  it("are what they were where there is no room for more; who gets nothing by that is told", () => {
+  it("are all found whatever room there is; then nobody new gets in", () => {
     const { topics, budget, beat } = setUp(200_000);
-    for (let i = 0; i < 10; i++) topics.set(`${LONG}${i}`, 1);
-    expect(countOf(beat("g", { topicRegex: "x.*" }))).toBe(10);
-    for (let i = 10; i < 1_000; i++) topics.set(`${LONG}${i}`, 1);
-    const later = beat("g", { memberEpoch: 2 }, 20_000);
-    expect(later).toMatchObject({ kind: "beat", memberEpoch: 2, assigned: null });
-    expect(budget.heldBytes).toBeLessThanOrEqual(200_000);
-    // A group that has had nothing yet.
-    expect(countOf(beat("h", { topicRegex: "x+\\d+" }, 20_000))).toBe(0);
-    expect(beat("h", { memberEpoch: 2 }, 21_000)).toMatchObject({ errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED });
-    expect(beat("h", { memberEpoch: -1 }, 22_000)).toMatchObject({ kind: "beat" });
-    expect(countOf(beat("h", { topicRegex: "x+[0-4]" }, 22_000))).toBe(5);
+    for (let i = 0; i < 1_000; i++) topics.set(`${LONG}${i}`, 1);
+    expect(countOf(beat("g", { topicRegex: "x.*" }))).toBe(1_000);
+    expect(budget.heldBytes).toBeGreaterThan(200_000);
+    expect(beat("h", { topicRegex: "x.*" })).toMatchObject({ errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED });
+    expect(beat("g", { memberEpoch: 2 }, 20_000)).toMatchObject({ kind: "beat" });
   });
 });
 
@@ -194,58 +185,21 @@ describe("the partitions of a share group", () => {
     return { topics, budget, machine, beat };
   }
 
-  it("count, whether they are shared, to be assigned or assigned, and who gets none for want of room is told", () => {
+  it("count, whether they are shared, to be assigned or assigned", () => {
     const bytes = ASSIGNED_PARTITION_BYTES * PARTITIONS;
     const { topics, budget, machine, beat } = shareSetUp(4 * bytes + 50_000);
     topics.set("t", PARTITIONS);
     const first = beat("g", 0, ["t"]);
     expect(budget.heldBytes).toBeGreaterThan(bytes);
     expect(countOf(beat("g", first.kind === "beat" ? first.memberEpoch : 0))).toBe(PARTITIONS);
-    expect(budget.heldBytes).toBeGreaterThan(3 * bytes);
-    // Of the second group only what is shared fits.
-    const second = beat("h", 0, ["t"]);
-    const epoch = second.kind === "beat" ? second.memberEpoch : 0;
-    expect(countOf(beat("h", epoch))).toBe(0);
-    expect(beat("h", epoch)).toMatchObject({ kind: "refused", errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED });
-    expect(budget.heldBytes).toBeLessThanOrEqual(4 * bytes + 50_000);
-    machine.onTimer("share session h m", 2 * SESSION_TIMEOUT_MS);
-    for (const groupId of ["g", "h"]) beat(groupId, -1);
+    const { heldBytes } = budget;
+    expect(heldBytes).toBeGreaterThan(3 * bytes);
+    expect(beat("h", 0, ["t"])).toMatchObject({ kind: "refused", errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED });
+    expect(budget.heldBytes).toBe(heldBytes);
+    beat("g", -1);
     // What is shared stays until the group is deleted.
-    expect(budget.heldBytes).toBeGreaterThan(2 * bytes);
-    machine.deleteGroups(["g", "h"], 200_000);
+    expect(budget.heldBytes).toBeGreaterThan(bytes);
+    machine.deleteGroups(["g"], 200_000);
     expect(budget.heldBytes).toBe(0);
-  });
-});
-
-describe("the tasks of a streams group", () => {
-  const sized = (partitions: number): StreamsStep[] =>
-    ["t", "r", "c"].map((name) => ({ kind: "topic", name, partitions }) as const);
-  const BEGINNING: readonly StreamsStep[] = [
-    ...sized(4),
-    { kind: "join", who: "a" },
-    { kind: "wait", ms: 4_000 },
-    { kind: "beat", who: "a" },
-  ];
-
-  it("don't grow beyond the room: members go on with what they have", () => {
-    const unlimited = new MemberBudget();
-    const first = new StreamsScenario(undefined, unlimited);
-    for (const step of BEGINNING) first.run(step);
-    const budget = new MemberBudget(unlimited.heldBytes + 100);
-    const scenario = new StreamsScenario(undefined, budget);
-    for (const step of [...BEGINNING, ...sized(40)]) scenario.run(step);
-    for (let i = 0; i < 3; i++) {
-      scenario.run({ kind: "wait", ms: 2_000 });
-      scenario.run({ kind: "beat", who: "a" });
-      expect(scenario.describe()?.groupState).toBe("Assigning");
-    }
-    expect([...(scenario.current().get("a")?.assigned.active.values() ?? [])].map(({ size }) => size)).toEqual([4, 4]);
-    expect(budget.heldBytes).toBeLessThanOrEqual(budget.maxBytes);
-    for (const step of sized(40)) first.run(step);
-    for (let i = 0; i < 3; i++) {
-      first.run({ kind: "wait", ms: 2_000 });
-      first.run({ kind: "beat", who: "a" });
-    }
-    expect([...(first.current().get("a")?.assigned.active.values() ?? [])].map(({ size }) => size)).toEqual([40, 40]);
   });
 });

@@ -50,19 +50,21 @@ function setUp() {
 
 describe("the matching of an expression", () => {
   it("ends at its limit, goes on from there, and finds the same", () => {
-    const names = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? `${LONG}${"b".repeat(i)}` : `c${i}`));
-    let matching: Matching = { regex: DEAR, version: 1, at: 0, topics: new Set() };
-    const seen: number[] = [];
-    while (matching.at < names.length) {
+    const names = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? `${LONG}${"b".repeat(i)}` : `c${i}`)).sort();
+    let matching: Matching = { regex: DEAR, version: 1, after: "", topics: new Set() };
+    const seen: string[] = [];
+    for (let isDone = false; !isDone; ) {
       const went = matchOn(matching, names, MAX_MATCH_STEPS);
       // One name of 249 characters with 5,000 instructions is the most that comes on top.
       expect(went.steps).toBeLessThan(MAX_MATCH_STEPS + 249 * 5_100);
-      expect(went.matching.at).toBeGreaterThan(matching.at);
-      matching = went.matching;
-      seen.push(matching.at);
+      expect(went.matching.after > matching.after).toBe(true);
+      ({ matching, isDone } = went);
+      seen.push(matching.after);
+      // Topics that were looked at go, and the others are looked at all the same.
+      names.shift();
     }
     expect(seen.length).toBeGreaterThan(1);
-    expect([...matching.topics]).toEqual(names.filter((_, i) => i % 3 === 0));
+    expect(matching.topics.size).toBe(34);
   });
 
   it("takes several heartbeats where there is much of it; what was found before stands meanwhile", () => {

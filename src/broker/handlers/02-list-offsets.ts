@@ -5,13 +5,13 @@
  * offset, -3 the first record that has the largest timestamp, also where it is tiered. Earliest local, latest tiered and earliest pending upload
  * follow the topic's remote.storage.enable: without, earliest local is earliest and the others are -1, even where the broker has moved
  * segments to make room. Departure from Kafka: searches by time open a bounded number of bytes; the partitions behind the bound are told
- * to ask again (OFFSET_NOT_AVAILABLE); the object store is waited for up to 25 s, or the request's own limit where that is shorter (then
- * REQUEST_TIMED_OUT, as in Kafka, which waits 30 s).
+ * to ask again (OFFSET_NOT_AVAILABLE); the object store is waited for as long as the request says, up to 5 minutes, or 25 s where it doesn't (then
+ * REQUEST_TIMED_OUT, as in Kafka, which waits 30 s where the request doesn't say).
  */
 import { MalformedMessageError } from "#bytes/malformed.ts";
 import { LookupBudget, type TimestampOffset } from "#log/offsets-for-times.ts";
 import type { PartitionLog } from "#log/partition-log.ts";
-import { TIERED_SEARCH_WAIT_MS } from "#log/tiering/limits.ts";
+import { MAX_TIERED_SEARCH_WAIT_MS, TIERED_SEARCH_WAIT_MS } from "#log/tiering/limits.ts";
 import { Patience } from "#log/tiering/patience.ts";
 import { offsetForTimestamp, offsetOfMaxTimestamp } from "#log/tiering/tiered-search.ts";
 import type { TopicImage } from "#ports/controller.ts";
@@ -55,7 +55,10 @@ export const listOffsets = handler({
     const committedOnly = request.isolationLevel === READ_COMMITTED;
     const asking = { apiVersion, committedOnly, budget: new LookupBudget() };
     if (broker.tier === null) return answerAll(broker, request, { ...asking, patience: null });
-    const waitMs = Math.min(request.timeoutMs > 0 ? request.timeoutMs : TIERED_SEARCH_WAIT_MS, TIERED_SEARCH_WAIT_MS);
+    const waitMs = Math.min(
+      request.timeoutMs > 0 ? request.timeoutMs : TIERED_SEARCH_WAIT_MS,
+      MAX_TIERED_SEARCH_WAIT_MS,
+    );
     const wait = { timers: broker.timers, waitMs, isThere: () => !peer.hasVanished };
     return Patience.during(wait, (patience) => answerAll(broker, request, { ...asking, patience }));
   },

@@ -4,7 +4,7 @@
 // brings partitions already; where that would take more than some 50 ms (10,000 topics and more), the group's heartbeats go on with it once a
 // second, and members keep what they have meanwhile; expressions are limited to 1,000 characters, 5,000 instructions and 100 a group
 // (INVALID_REGULAR_EXPRESSION); `group.consumer.max.size` is 10,000, and the memory of members, of what they are assigned and of what their
-// expressions match is limited for each broker (GROUP_MAX_SIZE_REACHED for who joins or gets nothing; others keep what they have); groups
+// expressions match is limited for each broker (GROUP_MAX_SIZE_REACHED for who joins, or asks for topics that its group does not read yet); groups
 // are limited, too (POLICY_VIOLATION); records of coordinators aren't held to `max.message.bytes` of their topics, where Kafka refuses what
 // would write a longer one (UNKNOWN_SERVER_ERROR): their own limits keep them below 8 MiB, and a group that would be too long for the one
 // record of a classic group doesn't become one; the hash of the topics' metadata in `__consumer_offsets` is another function.

@@ -90,6 +90,7 @@ export class ShareDeadLetters {
       else if (place.offset >= copies.end || copies === NO_COPIES) copies = this.copies(copied, place);
       const { piece, next } = this.piece(queue, origin, { letters, place, copies });
       const errorCode = await this.send(queue.name, partitionIndex, piece);
+      if (RETRIABLE.has(errorCode)) return;
       if (errorCode !== ErrorCode.MESSAGE_TOO_LARGE || copied === null) {
         place = next;
         continue;
@@ -97,7 +98,7 @@ export class ShareDeadLetters {
       // Its headers at least.
       const nowMs = this.broker.clock.nowMs();
       const bare = deadLetter(origin, place.letter, { offset: place.offset, nowMs, copy: undefined });
-      await this.send(queue.name, partitionIndex, [bare]);
+      if (RETRIABLE.has(await this.send(queue.name, partitionIndex, [bare]))) return;
       place = behind(letters, place);
     }
   }

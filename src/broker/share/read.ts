@@ -108,7 +108,7 @@ function understand(loaded: LoadedSharePartition, read: ReadBatches, { isReadCom
   }
 }
 
-/** @throws MalformedMessageError */
+/** The batches before the first damaged one. @throws MalformedMessageError where there is none before it. */
 function placed({ chunks }: ReadBatches, isReadCommitted: boolean): PlacedBatch[] {
   const batches: PlacedBatch[] = [];
   let at = 0;
@@ -116,19 +116,31 @@ function placed({ chunks }: ReadBatches, isReadCommitted: boolean): PlacedBatch[
   for (const [index, chunk] of chunks.entries()) {
     // A batch that is larger than a row goes on in the chunks behind its first one; those of the object store end anywhere.
     while (at < chunkAt + chunk.length && batches.length < MAX_BATCHES_READ) {
-      const header = readBatchHeader(...inOnePiece(chunks, index, at - chunkAt, BATCH_HEADER_BYTES));
-      // Without a size a batch would be followed by itself.
-      if (header.sizeInBytes < BATCH_HEADER_BYTES) throw new MalformedMessageError("a batch shorter than its header");
-      const isAbortMarker =
-        isReadCommitted &&
-        isControl(header.attributes) &&
-        readMarker(...inOnePiece(chunks, index, at - chunkAt, header.sizeInBytes))?.isCommit === false;
-      batches.push({ ...header, at, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker });
-      at += header.sizeInBytes;
+      try {
+        const batch = { ...batchAt(chunks, index, at - chunkAt, isReadCommitted), at };
+        batches.push(batch);
+        at += batch.sizeInBytes;
+      } catch (error) {
+        // What comes before it is whole: it is delivered first.
+        if (error instanceof MalformedMessageError && batches.length > 0) return batches;
+        throw error;
+      }
     }
     chunkAt += chunk.length;
   }
   return batches;
+}
+
+/** @throws MalformedMessageError */
+function batchAt(chunks: readonly Uint8Array[], index: number, from: number, isReadCommitted: boolean) {
+  const header = readBatchHeader(...inOnePiece(chunks, index, from, BATCH_HEADER_BYTES));
+  // Without a size a batch would be followed by itself.
+  if (header.sizeInBytes < BATCH_HEADER_BYTES) throw new MalformedMessageError("a batch shorter than its header");
+  const isAbortMarker =
+    isReadCommitted &&
+    isControl(header.attributes) &&
+    readMarker(...inOnePiece(chunks, index, from, header.sizeInBytes))?.isCommit === false;
+  return { ...header, lastOffset: header.baseOffset + header.lastOffsetDelta, isAbortMarker };
 }
 
 /** Bytes and a position in them from which so many lie together, as far as there are so many. */

@@ -1,6 +1,6 @@
 import type { Uuid } from "#bytes/uuid.ts";
 import type { CoordinatorRecord } from "#ports/coordinator-log.ts";
-import { AssignmentCount, assignmentBytesOf } from "../assignment-bytes.ts";
+import { AssignmentCount } from "../assignment-bytes.ts";
 import type { Assignment } from "../assignors/assignor.ts";
 import type { Group } from "../group.ts";
 import type { MemberBudget } from "../member-budget.ts";
@@ -40,10 +40,8 @@ export class ConsumerGroup implements Group {
   targetTimestampMs = 0;
   /** The version of the cluster image for which the topics were looked at last. Nothing of a load: the next heartbeat looks again. */
   checkedVersion = -1;
-  /** The last target that was to be made had no room in the broker's memory. Nothing of a load. */
-  lacksRoom = false;
-  /** The expressions whose topics had no room when they were matched last. Nothing of a load. */
-  readonly outgrown = new Set<string>();
+  /** The expressions that matched too much when they were matched last. Nothing of a load. */
+  readonly overlong = new Set<string>();
   /** Matching took all that a heartbeat may take of it: from when on it may go on. Nothing of a load. */
   matchingResumesAtMs = Number.NEGATIVE_INFINITY;
   private begun: Matching | null = null;
@@ -150,25 +148,6 @@ export class ConsumerGroup implements Group {
     if (matching !== null) this.hold(resolvedBytes(matching.regex, matching.topics));
   }
 
-  /** How much more it would hold if the targets of all members together were so large. */
-  addedByTargets(targetBytes: number): number {
-    return this.assignments.heldWith(targetBytes) - this.assignments.heldBytes;
-  }
-
-  /** How large those are at most when every topic has been assigned, with one more member that subscribes to these. */
-  targetBytesWith(topicNames: Iterable<string>, partitionCountOf: (topicName: string) => number): number {
-    const joining = new Set(topicNames);
-    let regexSubscribers = 0;
-    for (const count of this.regexMembers.values()) regexSubscribers += count;
-    let bytes = 0;
-    for (const name of new Set([...this.subscribedTopics, ...joining])) {
-      const subscribers = (this.nameCounts.get(name) ?? 0) + regexSubscribers + (joining.has(name) ? 1 : 0);
-      const partitionCount = partitionCountOf(name);
-      bytes += assignmentBytesOf(Math.min(subscribers, partitionCount), partitionCount);
-    }
-    return bytes;
-  }
-
   /** Whether the broker has room for so much more. */
   hasRoomFor(bytes: number): boolean {
     return bytes <= 0 || this.budget.hasRoomFor(bytes);
@@ -217,7 +196,7 @@ export class ConsumerGroup implements Group {
     if (before !== undefined) this.hold(-resolvedBytes(regex, before.topics));
     if (resolved === null) {
       this.regexes.delete(regex);
-      this.outgrown.delete(regex);
+      this.overlong.delete(regex);
     } else {
       this.hold(resolvedBytes(regex, resolved.topics));
       this.regexes.set(regex, resolved);

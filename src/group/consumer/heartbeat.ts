@@ -1,4 +1,5 @@
 import { ErrorCode } from "#protocol/errors.ts";
+import { assignmentBytesOf } from "../assignment-bytes.ts";
 import { MAX_NAME_LENGTH, MAX_SUBSCRIPTION_BYTES } from "../limits.ts";
 import type { Turn } from "../turn.ts";
 import type { ConsumerGroup } from "./group.ts";
@@ -7,7 +8,6 @@ import {
   type ConsumerMember,
   isReconciledTo,
   isSameAssignment,
-  isSameList,
   isSamePartitions,
   JOIN_EPOCH,
   LEAVE_EPOCH,
@@ -236,10 +236,13 @@ export function admit(world: ConsumerWorld, group: ConsumerGroup, wanted: Wanted
       return refuse(ErrorCode.INVALID_REGULAR_EXPRESSION, "The group has too many regular expressions already.");
     }
   }
+  if (group.overlong.has(topicRegex) && group.resolvedRegexes.get(topicRegex)?.topics.size === 0) {
+    return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The expression matches more topics than a group can hold.");
+  }
   const bytes = subscriptionBytes(memberId, subscription);
   if (bytes > MAX_SUBSCRIPTION_BYTES) return refuse(ErrorCode.INVALID_REQUEST, "The member subscribes to too much.");
   const addedBytes = bytes - (former === null ? 0 : subscriptionBytes(former.memberId, former));
-  if (!hasBeenLeftOut(group, wanted) && group.hasRoomFor(addedBytes + bytesToAssign(world, group, wanted))) return null;
+  if (group.hasRoomFor(addedBytes + bytesToRead(world, group, wanted))) return null;
   return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The broker has no memory left for members of groups.");
 }
 
@@ -249,19 +252,21 @@ interface Wanted {
   readonly subscription: Subscription;
 }
 
-/** The member was to be given something, and there was no room for that: it hears of it, where others go on with what they have. */
-function hasBeenLeftOut(group: ConsumerGroup, { former, subscription }: Wanted): boolean {
-  if (former === null || group.target(former.memberId).size > 0) return false;
-  return group.lacksRoom || group.outgrown.has(subscription.topicRegex);
-}
-
-/** What members will hold of partitions that the group doesn't read yet. Of an expression, only what is known to match counts. */
-function bytesToAssign(world: ConsumerWorld, group: ConsumerGroup, { former, subscription }: Wanted): number {
-  const { topicNames, topicRegex } = subscription;
-  if (former !== null && former.topicRegex === topicRegex && isSameList(former.topicNames, topicNames)) return 0;
-  const { topics } = world.space;
-  const count = (topicName: string) => topics.partitionCountOf(topicName);
-  return Math.max(group.addedByTargets(group.targetBytesWith(group.topicsOf(subscription), count)), 0);
+/**
+ * What the group will hold of topics that it doesn't read yet: a target and what is owned by it. What an expression matches isn't known yet,
+ * and topics that grow are nobody's request: these count when they are there, and nobody is refused for them who is in the group.
+ */
+function bytesToRead(
+  { space: { topics } }: ConsumerWorld,
+  group: ConsumerGroup,
+  { former, subscription: { topicNames } }: Wanted,
+): number {
+  if (former?.topicNames === topicNames) return 0;
+  let bytes = 0;
+  for (const name of topicNames) {
+    if (!group.subscribedTopics.has(name)) bytes += 2 * assignmentBytesOf(1, topics.partitionCountOf(name));
+  }
+  return bytes;
 }
 
 /** Takes the member's next step towards its target. */

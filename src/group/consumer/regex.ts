@@ -35,7 +35,8 @@ export const MAX_MATCH_STEPS = 50_000_000;
 const STEPS_PER_COMPILED_INSTRUCTION = 4_000;
 const STEPS_PER_CHARACTER = 100;
 
-/** What the topics of one expression may hold, as `resolvedBytes` counts: they are one record, which must fit into a batch of the log. */
+/** What the topics of one expression may hold, as `resolvedBytes` counts: they are one record, which must fit into a batch of the log. One
+ * that would come to more keeps the topics that it had. */
 export const MAX_RESOLVED_BYTES = 8 * 1024 * 1024;
 
 export function isRegex(regex: string): boolean {
@@ -56,30 +57,36 @@ export interface Matching {
   readonly regex: string;
   /** Of the cluster image with which it began. */
   readonly version: number;
-  /** How many of the topics it has looked at. */
-  readonly at: number;
+  /** The last topic that it has looked at, in the order of names; empty before the first one. */
+  readonly after: string;
   /** Those among them that match. */
   readonly topics: ReadonlySet<string>;
 }
 
-/** Goes on until `maxSteps` are done, give or take the expression's compilation and one topic. Answers how many it took. */
-export function matchOn(
-  matching: Matching,
-  topicNames: readonly string[],
-  maxSteps: number,
-): { readonly matching: Matching; readonly steps: number } {
+interface Matched {
+  readonly matching: Matching;
+  /** Whether it has looked at all topics. */
+  readonly isDone: boolean;
+  readonly steps: number;
+}
+
+/** Goes on until `maxSteps` are done, give or take the expression's compilation and one topic. The names are in order. */
+export function matchOn(matching: Matching, sortedNames: readonly string[], maxSteps: number): Matched {
   const compiled = compile(matching.regex);
-  if (compiled === null) return { matching: { ...matching, at: topicNames.length }, steps: MAX_REGEX_LENGTH };
+  if (compiled === null) return { matching, isDone: true, steps: MAX_REGEX_LENGTH };
   const size = compiled.programSize();
   let steps = STEPS_PER_COMPILED_INSTRUCTION * size;
-  let { at } = matching;
+  let { after } = matching;
   const topics = new Set(matching.topics);
-  for (; at < topicNames.length && steps < maxSteps; at++) {
-    const name = topicNames[at];
-    steps += (name.length + 1) * (size + STEPS_PER_CHARACTER);
-    if (compiled.matches(name)) topics.add(name);
+  // By name and not by number: topics may have come and gone since the last heartbeat.
+  const next = sortedNames.findIndex((name) => name > after);
+  let at = next === -1 ? sortedNames.length : next;
+  for (; at < sortedNames.length && steps < maxSteps; at++) {
+    after = sortedNames[at];
+    steps += (after.length + 1) * (size + STEPS_PER_CHARACTER);
+    if (compiled.matches(after)) topics.add(after);
   }
-  return { matching: { ...matching, at, topics }, steps };
+  return { matching: { ...matching, after, topics }, isDone: at === sortedNames.length, steps };
 }
 
 /** What an expression and its topics hold in memory. */

@@ -21,7 +21,7 @@ export function resolveRegexes(world: ConsumerWorld, group: ConsumerGroup, turn:
   const due = dueRegexes(world, group, turn);
   if (due.length === 0) return false;
   const { topics } = world.space;
-  const names = [...topics.topicNames()];
+  const names = [...topics.topicNames()].sort();
   let stepsLeft = MAX_MATCH_STEPS;
   let hasChanged = false;
   for (const regex of due) {
@@ -30,14 +30,12 @@ export function resolveRegexes(world: ConsumerWorld, group: ConsumerGroup, turn:
     const begun =
       group.matching?.regex === regex
         ? group.matching
-        : { regex, version: topics.imageVersion(), at: 0, topics: NO_TOPICS };
-    const { matching, steps } = matchOn(begun, names, stepsLeft);
+        : { regex, version: topics.imageVersion(), after: "", topics: NO_TOPICS };
+    const { matching, isDone, steps } = matchOn(begun, names, stepsLeft);
     stepsLeft -= steps;
-    const bytes = resolvedBytes(regex, matching.topics);
-    group.keepMatching(null);
-    const isKept = bytes <= MAX_RESOLVED_BYTES && group.hasRoomFor(bytes - bytesOf(group, regex));
-    if (isKept && matching.at < names.length) group.keepMatching(matching);
-    else if (settle(group, matching, isKept, turn)) hasChanged = true;
+    const isTooLong = resolvedBytes(regex, matching.topics) > MAX_RESOLVED_BYTES;
+    group.keepMatching(isDone || isTooLong ? null : matching);
+    if (group.matching === null && settle(group, matching, isTooLong, turn)) hasChanged = true;
   }
   if (stepsLeft <= 0) group.matchingResumesAtMs = turn.nowMs + MATCH_PAUSE_MS;
   return hasChanged;
@@ -62,20 +60,15 @@ function dueRegexes(world: ConsumerWorld, group: ConsumerGroup, turn: Turn): str
   return [...begun, ...others.map(({ regex }) => regex)];
 }
 
-/** Writes down what matches; where there is no room for that, that it is what it was. */
-function settle(group: ConsumerGroup, matching: Matching, isKept: boolean, turn: Turn): boolean {
+/** Writes down what matches; where that is too long, that it is what it was. */
+function settle(group: ConsumerGroup, matching: Matching, isTooLong: boolean, turn: Turn): boolean {
   const { regex, version } = matching;
   const before = group.resolvedRegexes.get(regex);
-  const topics = isKept ? matching.topics : (before?.topics ?? NO_TOPICS);
+  const topics = isTooLong ? (before?.topics ?? NO_TOPICS) : matching.topics;
   change(group, turn, { kind: "regex", regex, value: { topics, version, timestampMs: turn.nowMs } });
-  if (!isKept) group.outgrown.add(regex);
-  else group.outgrown.delete(regex);
+  if (isTooLong) group.overlong.add(regex);
+  else group.overlong.delete(regex);
   return before === undefined || !isSameSet(before.topics, topics);
-}
-
-function bytesOf(group: ConsumerGroup, regex: string): number {
-  const before = group.resolvedRegexes.get(regex);
-  return before === undefined ? 0 : resolvedBytes(regex, before.topics);
 }
 
 function isSameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {

@@ -1,5 +1,4 @@
 import type { Uuid } from "#bytes/uuid.ts";
-import { assignmentBytes } from "../assignment-bytes.ts";
 import type { Assignment, Assignor } from "../assignors/assignor.ts";
 import { assignRanges } from "../assignors/range.ts";
 import { assignUniformly } from "../assignors/uniform.ts";
@@ -24,8 +23,7 @@ export function preferredAssignor(world: ConsumerWorld, group: ConsumerGroup): s
 
 /**
  * Makes a target for the group's epoch if there is none yet and the last one has stood long enough. Every member that is to have something
- * else than before is written down, then the target's epoch. A target for which the broker's memory has no room isn't made: the last one
- * stands, and the next heartbeat tries again.
+ * else than before is written down, then the target's epoch.
  */
 export function updateTarget(world: ConsumerWorld, group: ConsumerGroup, turn: Turn): void {
   if (group.targetEpoch >= group.epoch) return;
@@ -46,14 +44,8 @@ export function updateTarget(world: ConsumerWorld, group: ConsumerGroup, turn: T
   const assign = ASSIGNORS[preferredAssignor(world, group)] ?? assignUniformly;
   const partitionCount = (topicId: Uuid) => topics.partitionCountOf(topics.topicName(topicId) ?? "");
   const assigned = assign({ members, partitionCount });
-  const targets = members.map(({ memberId }) => ({
-    memberId,
-    value: withoutEmpty(assigned.get(memberId) ?? new Map()),
-  }));
-  const targetBytes = targets.reduce((sum, { value }) => sum + assignmentBytes(value), 0);
-  group.lacksRoom = !group.hasRoomFor(group.addedByTargets(targetBytes));
-  if (group.lacksRoom) return;
-  for (const { memberId, value } of targets) {
+  for (const { memberId } of members) {
+    const value = withoutEmpty(assigned.get(memberId) ?? new Map());
     if (group.hasTarget(memberId) && isSame(value, group.target(memberId))) continue;
     change(group, turn, { kind: "target", memberId, value });
   }

@@ -27,8 +27,6 @@ export class ShareGroup implements Group {
   /** When the target was made; 0 = there was nobody, and the next one is made at once. */
   targetTimestampMs = 0;
   shared: SharedPartitions = NO_SHARED_PARTITIONS;
-  /** The last target that was to be made had no room in the broker's memory. Nothing of a load. */
-  lacksRoom = false;
   /** When it was last asked for the state of partitions that are initialising; nothing of a load. */
   initializingSinceMs = Number.NEGATIVE_INFINITY;
   /** The version of the cluster image for which the topics were looked at last. Nothing of a load: the next heartbeat looks again. */
@@ -113,11 +111,6 @@ export class ShareGroup implements Group {
     const { heldBytes } = this.assignments;
     replace();
     this.hold(this.assignments.heldBytes - heldBytes);
-  }
-
-  /** How much more it would hold if the targets of all members together were so large. */
-  addedByTargets(targetBytes: number): number {
-    return this.assignments.heldWith(targetBytes) - this.assignments.heldBytes;
   }
 
   private memberOrNew(memberId: string): ShareGroupMember {

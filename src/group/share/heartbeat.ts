@@ -1,11 +1,11 @@
 import { ErrorCode } from "#protocol/errors.ts";
-import { assignmentBytes } from "../assignment-bytes.ts";
+import { assignmentBytesOf } from "../assignment-bytes.ts";
 import type { Assignment } from "../assignors/assignor.ts";
 import { metadataHashOf, type Refusal, refuse, topicIdsOf } from "../consumer/world.ts";
 import { MAX_MEMBER_METADATA_BYTES } from "../limits.ts";
 import type { Turn } from "../turn.ts";
 import { assignSimply } from "./assign.ts";
-import { ShareGroup } from "./group.ts";
+import { ShareGroup, sharedTopicBytes } from "./group.ts";
 import { MAX_SUBSCRIBED_TOPICS } from "./limits.ts";
 import {
   areSameNames,
@@ -140,17 +140,22 @@ function admit(
   }
   const bytes = memberBytes(member);
   const added = bytes - (former === undefined ? 0 : memberBytes(former));
-  if (bytes > MAX_MEMBER_METADATA_BYTES || !group.hasRoomFor(added)) {
-    return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The broker has no room for what the member says about itself.");
-  }
-  // It was to be given something, and there was no room for that: it hears of it, where others go on with what they have.
-  if (group.lacksRoom && former !== undefined && group.target(memberId).size === 0) {
-    return refuse(
-      ErrorCode.GROUP_MAX_SIZE_REACHED,
-      "The broker has no room for the partitions of the group's members.",
-    );
+  if (bytes > MAX_MEMBER_METADATA_BYTES || !group.hasRoomFor(added + bytesToShare(world, group, { former, member }))) {
+    return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "The broker has no room for the member and what it subscribes to.");
   }
   return null;
+}
+
+/** What the group will hold of topics that it doesn't share yet: what is known of them, a target, and what a member has by it. */
+function bytesToShare({ space: { topics } }: ShareWorld, group: ShareGroup, { former, member }: Changed): number {
+  if (former?.topicNames === member.topicNames) return 0;
+  let bytes = 0;
+  for (const name of member.topicNames) {
+    if (group.subscribedTopics.has(name)) continue;
+    const partitionCount = topics.partitionCountOf(name);
+    bytes += sharedTopicBytes(name, partitionCount) + 2 * assignmentBytesOf(1, partitionCount);
+  }
+  return bytes;
 }
 
 /** True when an epoch has begun. */
@@ -171,7 +176,6 @@ function subscribe(world: ShareWorld, group: ShareGroup, { former, member }: Cha
   return true;
 }
 
-/** A target for which the broker's memory has no room isn't made: the last one stands, and the next heartbeat tries again. */
 function updateTarget(world: ShareWorld, group: ShareGroup, turn: Turn): void {
   if (group.targetEpoch >= group.epoch) return;
   const { assignmentIntervalMs } = world.configOf(group.groupId);
@@ -183,12 +187,7 @@ function updateTarget(world: ShareWorld, group: ShareGroup, turn: Turn): void {
     owned: group.target(memberId),
   }));
   const assignable = new Map([...group.shared.initialized].map(([topicId, { partitions }]) => [topicId, partitions]));
-  const targets = assignSimply(members, assignable);
-  let targetBytes = 0;
-  for (const value of targets.values()) targetBytes += assignmentBytes(value);
-  group.lacksRoom = !group.hasRoomFor(group.addedByTargets(targetBytes));
-  if (group.lacksRoom) return;
-  for (const [memberId, value] of targets) {
+  for (const [memberId, value] of assignSimply(members, assignable)) {
     const isNew = !group.allTargets.has(memberId);
     if (isNew || !isSameAssignment(group.target(memberId), value))
       change(group, turn, { kind: "target", memberId, value });

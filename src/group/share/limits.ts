@@ -23,8 +23,5 @@ export const INITIALIZE_RETRY_MS = 30_000;
 /** Topics that one member may subscribe to; one more gets INVALID_REQUEST. */
 export const MAX_SUBSCRIBED_TOPICS = 10_000;
 
-/**
- * Partitions that one group shares at most: which they are stands in one record. Topics beyond it, or beyond what the
- * broker's memory has room for, aren't shared.
- */
+/** Partitions that one group shares at most: which they are stands in one record. Topics beyond it aren't shared. */
 export const MAX_SHARED_PARTITIONS = 100_000;

@@ -47,8 +47,12 @@ export function alterOffsets(
   const altered = topics.map((topic) => alterTopic(world, topic));
   const good = altered.filter(({ good: partitions }) => partitions.size > 0);
   if (good.length > 0) {
-    const added = good.reduce((sum, { name, good: partitions }) => sum + sharedTopicBytes(name, partitions.size), 0);
-    if (!group.hasRoomFor(added)) return refuse(ErrorCode.POLICY_VIOLATION);
+    const added = good.filter(({ topicId }) => !group.shared.initialized.has(topicId));
+    const addedBytes = added.reduce(
+      (sum, { name, good: partitions }) => sum + sharedTopicBytes(name, partitions.size),
+      0,
+    );
+    if (!group.hasRoomFor(addedBytes)) return refuse(ErrorCode.POLICY_VIOLATION);
     if (known === undefined && !space.add(group)) return refuse(ErrorCode.POLICY_VIOLATION);
     const named = good.map(({ topicId, name, good: partitions }) => {
       return [topicId, { name, partitions: new Set(partitions.keys()) }] as const;

@@ -2,7 +2,7 @@ import type { Uuid } from "#bytes/uuid.ts";
 import type { GroupTopics } from "#ports/coordinator-log.ts";
 import type { Turn } from "../turn.ts";
 import type { SharedPartitions, SharedTopic } from "./changes.ts";
-import { type ShareGroup, sharedTopicBytes } from "./group.ts";
+import type { ShareGroup } from "./group.ts";
 import { INITIALIZE_RETRY_MS, MAX_SHARED_PARTITIONS } from "./limits.ts";
 import { change, type StateToInitialize, type TopicPartitions } from "./world.ts";
 
@@ -19,17 +19,14 @@ export function beginSharing(group: ShareGroup, topics: GroupTopics, turn: Turn)
   const { initialized, initializing } = group.shared;
   const isWaiting = turn.nowMs - group.initializingSinceMs < INITIALIZE_RETRY_MS;
   let room = MAX_SHARED_PARTITIONS - countOf(initialized) - countOf(initializing);
-  let addedBytes = 0;
   const missing = new Map<Uuid, SharedTopic>();
   for (const name of group.subscribedTopics) {
     const topicId = topics.topicId(name);
     if (topicId === undefined) continue;
     const known = [initialized.get(topicId), isWaiting ? initializing.get(topicId) : undefined];
     const partitions = partitionsBut(topics.partitionCountOf(name), known);
-    const added = addedBytes + sharedTopicBytes(name, partitions.size);
-    if (partitions.size === 0 || partitions.size > room || !group.hasRoomFor(added)) continue;
+    if (partitions.size === 0 || partitions.size > room) continue;
     room -= partitions.size;
-    addedBytes = added;
     missing.set(topicId, { name, partitions });
   }
   if (missing.size === 0) return null;

@@ -189,15 +189,6 @@ export class StreamsGroup implements Group {
     this.budget.heldBytes += bytes;
   }
 
-  /** How much more it will hold when its members have these targets, each of which is counted as it is and as what the member will have. */
-  addedByTargets(targets: Iterable<RoleTasks>): number {
-    let tasks = 0;
-    for (const target of targets) tasks += countOfRoles(target);
-    let before = 0;
-    for (const target of this.targets.values()) before += countOfRoles(target);
-    return 3 * TASK_BYTES * (tasks - before);
-  }
-
   /** Whether the broker has room for so much more. */
   hasRoomFor(bytes: number): boolean {
     return bytes <= 0 || this.budget.hasRoomFor(bytes);

@@ -40,9 +40,6 @@ export function updateTarget(
   const mayFollow = group.targetTimestampMs === 0 || turn.nowMs >= group.targetTimestampMs + assignmentIntervalMs;
   if (!mayFollow) return delayed("The last assignment is too young.");
   const assigned = configured.problem === null ? assign(group, configured) : null;
-  if (assigned !== null && !group.hasRoomFor(group.addedByTargets(assigned.values()))) {
-    return delayed("The broker has no memory left for more tasks.");
-  }
   for (const memberId of group.members.keys()) {
     const value = assigned?.get(memberId) ?? NO_TASKS;
     if (group.hasTarget(memberId) && areSameRoleTasks(value, group.target(memberId))) continue;

@@ -22,8 +22,12 @@ export const MAX_WAITING_TIERED_READS = 64;
  */
 export const TIERED_WAIT_MS = 15_000;
 
-/** The same for a search by time, which may have to walk through a whole segment and finds nothing when it is ended early. */
+/**
+ * The same for a search by time, which may have to walk through a whole segment and finds nothing when it is ended early: where the request
+ * doesn't say, and at most.
+ */
 export const TIERED_SEARCH_WAIT_MS = 25_000;
+export const MAX_TIERED_SEARCH_WAIT_MS = 300_000;
 
 /** Pieces that are fetched beyond what was asked for when a reader goes on where it stopped. */
 export const READ_AHEAD_PIECES = 2;

@@ -1,6 +1,5 @@
 import { GroupCoordinator } from "#group/coordinator.ts";
 import { DEFAULT_GROUP_CONFIG } from "#group/limits.ts";
-import { MemberBudget } from "#group/member-budget.ts";
 import { CHANGE_DECODERS } from "#group/streams/changes.ts";
 import type { StreamsHeartbeatCommand } from "#group/streams/heartbeat.ts";
 import { DEFAULT_STREAMS_GROUP_CONFIG, type StreamsGroupConfig } from "#group/streams/limits.ts";
@@ -38,11 +37,10 @@ export class StreamsScenario {
   private config: StreamsGroupConfig = DEFAULT_STREAMS_GROUP_CONFIG;
   private missing: readonly { readonly name: string; readonly partitions: number }[] = [];
 
-  constructor(topics = new NamedTopics(), budget = new MemberBudget()) {
+  constructor(topics = new NamedTopics()) {
     this.topics = topics;
     const { config } = { config: () => DEFAULT_GROUP_CONFIG };
-    const surroundings = { topics, config, streamsConfig: () => this.config, budget };
-    this.played = new PlayedCoordinator(new GroupCoordinator(surroundings));
+    this.played = new PlayedCoordinator(new GroupCoordinator({ topics, config, streamsConfig: () => this.config }));
   }
 
   static processOf(who: string): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { referenceKernels } from "#kernels/reference.ts";
+import { ErrorCode } from "#protocol/errors.ts";
 import { CreateTopicsRequest, CreateTopicsResponse } from "#protocol/messages/19-create-topics.ts";
 import { BATCH_HEADER_BYTES } from "#records/batch.ts";
 import { readBatches, readRecords } from "#records/reader.ts";
@@ -98,6 +99,25 @@ describe("dead letters of a share group", () => {
     // What was said; two batches of letters; that they are archived.
     expect(cluster.store(1).commits - commits).toBeLessThanOrEqual(4);
     expect((await member.fetch()).acquired).toBe("");
+  });
+
+  it("are lost with a queue that can't be written to: what comes behind them waits for one try, not for each piece", async () => {
+    const values = Array.from({ length: 3_000 }, (_, at) => `v${at}`);
+    const { cluster, client, member } = await open({}, values);
+    await createQueue(client, true);
+    const broker = cluster.broker(1);
+    const log = broker.lead(broker.cluster.topicByName("dlq.g"), 0);
+    if (typeof log === "number") throw new Error("no log");
+    const append = vi.spyOn(log, "append");
+    append.mockReturnValue({ kind: "refused", errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    await member.acknowledge([{ first: 0, last: values.length - 1, types: [REJECT] }]);
+    for (let second = 0; second < 60; second++) await cluster.time.advance(1_000);
+    expect(append).toHaveBeenCalledTimes(5);
+    append.mockRestore();
+    await produce(client, "t", batchOf(["late"]));
+    expect((await member.fetch()).acquired).toBe("3000-3000x1");
+    await member.acknowledge([{ first: 3_000, last: 3_000, types: [REJECT] }]);
+    expect(await queued(client)).toEqual(["- 3000 1 Offset rejected by client."]);
   });
 
   it("of a damaged batch are headers alone", async () => {

@@ -45,6 +45,7 @@ export function errorKind(errorCode: number): ErrorKind {
 /** After these a transactional producer is of no use any more; after any other error it may abort and go on. */
 const FATAL: ReadonlySet<number> = new Set([
   ErrorCode.PRODUCER_FENCED,
+  ErrorCode.INVALID_PRODUCER_ID_MAPPING,
   ErrorCode.INVALID_TXN_STATE,
   ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
   ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
@@ -55,4 +56,12 @@ const FATAL: ReadonlySet<number> = new Set([
 
 export function isFatalForTransactions(errorCode: number): boolean {
   return FATAL.has(errorCode);
+}
+
+/** The answers of InitProducerId after which it may be asked again, when the permission was given. */
+export function isUnauthorized(errorCode: number): boolean {
+  return (
+    errorCode === ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+    errorCode === ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+  );
 }

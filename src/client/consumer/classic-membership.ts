@@ -279,8 +279,8 @@ export class ClassicMembership implements Membership {
     try {
       await this.host.revoke(revoked);
     } finally {
-      // What came is this member's also when the listener throws; not when it was expelled meanwhile.
-      if (this.generation === generation)
+      // What came is this member's also when the listener throws; not when it was expelled or closed meanwhile.
+      if (this.generation === generation && !this.isOver)
         await this.host.assign(partitions.filter((partition) => !before.has(partitionKey(partition))));
       this.rememberHeld();
     }

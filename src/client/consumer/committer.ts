@@ -2,7 +2,13 @@ import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import { attempts } from "../attempts.ts";
 import type { Coordinator } from "../coordinator.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
-import { type GroupMetadata, isOffset, type OffsetAndMetadata, type TopicPartition } from "../topic-partition.ts";
+import {
+  type GroupMetadata,
+  isOffset,
+  isSameMember,
+  type OffsetAndMetadata,
+  type TopicPartition,
+} from "../topic-partition.ts";
 import { commitOffsets, committedOffsets } from "./offset-requests.ts";
 import { CLOSED, type ConsumerParts } from "./parts.ts";
 
@@ -47,6 +53,7 @@ export class Committer {
     if (offsets.length === 0) return success(undefined);
     const wrong = offsets.find(({ offset }) => !isOffset(offset));
     if (wrong !== undefined) return failure(ErrorCode.INVALID_REQUEST, `${wrong.offset} is no offset.`);
+    const refusal = this.refusalFor(offsets);
     let refused: Failure | null = null;
     let sentAs = this.group.metadata();
     // The member itself has refused: it knows already, and waits for the next poll.
@@ -54,12 +61,12 @@ export class Committer {
       reason !== refused && (this.group.commitFailed(reason.errorCode, sentAs) || isRetriable(reason.errorCode));
     return await attempts(this.parts.client.ports, { ...this.limits(timeoutMs), isAgain }, async (isCut) => {
       if (this.parts.book.isClosed) return CLOSED;
-      refused = this.group.refusal();
+      refused = refusal();
       if (refused !== null) return refused;
       const found = await this.group.coordinator.find();
       if (failed(found)) return found;
       // Finding it may have taken long.
-      refused = this.group.refusal();
+      refused = refusal();
       if (refused !== null) return refused;
       if (isCut()) return failure(ErrorCode.REQUEST_TIMED_OUT);
       sentAs = this.group.metadata();
@@ -69,11 +76,22 @@ export class Committer {
     });
   }
 
+  /** Why these can't be committed: the group's reason, or one may have been another member's since. */
+  private refusalFor(offsets: readonly OffsetAndMetadata[]): () => Failure | null {
+    const first = this.group.metadata();
+    const { assignment } = this.parts;
+    const held = offsets.flatMap((one) => assignment.get(one) ?? []);
+    const isOurs = () => isSameMember(first, this.group.metadata()) || held.every((state) => assignment.holds(state));
+    return () => this.group.refusal() ?? (isOurs() ? null : failure(ErrorCode.ILLEGAL_GENERATION));
+  }
+
   async committed(
     partitions: readonly TopicPartition[],
     timeoutMs: number,
   ): Promise<Outcome<ReadonlyMap<string, OffsetAndMetadata>>> {
-    return await attempts(this.parts.client.ports, this.limits(timeoutMs), async () => {
+    // The epoch has grown since it was asked: the next time it is another.
+    const isAgain = ({ errorCode }: Failure) => isRetriable(errorCode) || errorCode === ErrorCode.STALE_MEMBER_EPOCH;
+    return await attempts(this.parts.client.ports, { ...this.limits(timeoutMs), isAgain }, async () => {
       if (this.parts.book.isClosed) return CLOSED;
       const found = await this.group.coordinator.find();
       if (failed(found)) return found;

@@ -22,7 +22,7 @@ import { GroupMembership } from "./group-membership.ts";
 import type { Membership, RebalanceListener } from "./membership.ts";
 import { offsetsAt, type TimeQuestion } from "./offset-queries.ts";
 import type { OffsetAnswer } from "./offset-requests.ts";
-import { openBook, openCoordinator } from "./opening.ts";
+import { openBook, openCoordinator, releaseLanes } from "./opening.ts";
 import { CLOSED, type ConsumerParts } from "./parts.ts";
 import { PositionLookup } from "./position-lookup.ts";
 import { RebalanceDesk } from "./rebalance-desk.ts";
@@ -30,6 +30,8 @@ import { type ConsumerOptions, type ConsumerSettings, consumerSettings, EARLIEST
 import { Subscription, type SubscriptionWish } from "./subscription.ts";
 
 const CLOSE_TIMEOUT_MS = 30_000;
+/** How long a coordinator has to take the goodbye of a member that nobody waits for any more. */
+const GOODBYE_TIMEOUT_MS = 1_000;
 const NO_GROUP = failure(ErrorCode.INVALID_GROUP_ID, "The consumer has no group.id.");
 
 /**
@@ -375,13 +377,10 @@ export class Consumer {
       this.parts.book.close();
       this.parts.alarm.cancel();
       // A listener that hangs may have kept it from leaving. Nobody waits for that now.
-      void Promise.resolve(this.membership?.leave()).finally(() => this.release());
+      const left = Promise.resolve(this.membership?.leave());
+      const given = within<unknown>(this.client.ports.timers, GOODBYE_TIMEOUT_MS, left, undefined);
+      void given.finally(() => releaseLanes(this.client, this.lane));
     }
-  }
-
-  private release(): void {
-    const { transport } = this.client.ports;
-    for (const lane of ["lookup", "fetch", "group", "group-join"]) transport.release?.(`${this.lane}-${lane}`);
   }
 
   private async end(): Promise<void> {

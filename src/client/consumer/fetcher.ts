@@ -36,9 +36,6 @@ interface Buffered {
   readonly records: FetchedRecords;
 }
 
-/** How long a leader's word holds that a follower is nearer; as long as Kafka's consumer believes what it knows of a cluster. */
-const REPLICA_LEASE_MS = 300_000;
-
 /** Fetches ahead of what is given out: one request at each broker, over all partitions of which nothing is buffered. */
 export class Fetcher {
   private readonly parts: ConsumerParts;
@@ -170,7 +167,8 @@ export class Fetcher {
     state.logStartOffset = fetched.logStartOffset;
     if (fetched.preferredReadReplica >= 0) {
       state.replicaId = fetched.preferredReadReplica;
-      state.replicaUntilMs = client.ports.clock.nowMs() + REPLICA_LEASE_MS;
+      // The leader's word holds as long as all that is known of the cluster.
+      state.replicaUntilMs = client.ports.clock.nowMs() + settings["metadata.max.age.ms"];
     }
     if (fetched.records === null || fetched.records.length === 0 || state.position === null) return;
     const isCommitted = isolationOf(settings) === 1;

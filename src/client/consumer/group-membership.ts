@@ -45,9 +45,13 @@ export class GroupMembership implements Membership {
   private failures = 0;
   private problem: Failure | null = null;
   private hasLost = false;
+  /** The listener hears of what was lost, and may not commit it under the epoch that the member has by now. */
+  private isLosing = false;
   private hasBegun = false;
   /** Silent until the next poll: the application had stopped polling. */
   private isAway = false;
+  /** How often it was. What it had asked for before, somebody else asked for who has left. */
+  private absences = 0;
   private isOver = false;
 
   constructor(
@@ -72,7 +76,12 @@ export class GroupMembership implements Membership {
       if (this.hasLost) {
         // Before the listener runs: it may throw, and the member may be fenced meanwhile.
         this.hasLost = false;
-        await this.host.lose(this.host.owned());
+        this.isLosing = true;
+        try {
+          await this.host.lose(this.host.owned());
+        } finally {
+          this.isLosing = false;
+        }
       }
       if (!this.hasBegun || this.isAway) {
         this.hasBegun = true;
@@ -99,7 +108,7 @@ export class GroupMembership implements Membership {
   metadata(): GroupMetadata {
     const { memberId, memberEpoch, groupId } = this;
     const groupInstanceId = this.parts.settings["group.instance.id"];
-    const isMember = memberEpoch > JOIN_EPOCH;
+    const isMember = this.isPlaced;
     return {
       groupId,
       memberId: isMember ? memberId : "",
@@ -109,7 +118,12 @@ export class GroupMembership implements Membership {
   }
 
   refusal(): Failure | null {
-    return !this.hasLost && this.memberEpoch > JOIN_EPOCH ? null : failure(ErrorCode.UNKNOWN_MEMBER_ID);
+    return this.isPlaced ? null : failure(ErrorCode.UNKNOWN_MEMBER_ID);
+  }
+
+  /** Has it a place in the group, to which all that it holds belongs? */
+  private get isPlaced(): boolean {
+    return !this.hasLost && !this.isLosing && this.memberEpoch > JOIN_EPOCH;
   }
 
   commitFailed(errorCode: number, sentAs: GroupMetadata): boolean {
@@ -122,13 +136,13 @@ export class GroupMembership implements Membership {
   /** Goes the way to the target as far as it can be gone, and tells the coordinator. */
   private async reconcile(): Promise<void> {
     const { target } = this;
-    if (target === null) return;
+    if (target === null || this.isOver) return;
     const { book } = this.parts;
     const { revoked, added, unknown } = stepTo(target, this.host.owned(), book);
     for (const topicId of unknown) book.trackId(topicId);
     if (unknown.length > 0) book.refresh();
     if (revoked.length > 0) await this.host.revoke(revoked);
-    if (added.length > 0 && this.target === target) await this.host.assign(added);
+    if (added.length > 0 && this.target === target && !this.isOver) await this.host.assign(added);
     if (this.target !== target) return;
     if (unknown.length === 0) this.target = null;
     if (revoked.length > 0 || added.length > 0 || unknown.length === 0) void this.beat();
@@ -162,12 +176,12 @@ export class GroupMembership implements Membership {
     }
     this.isBeating = true;
     this.isUrgent = false;
-    const epoch = this.memberEpoch;
+    const { memberEpoch: epoch, absences } = this;
     const outcome = await this.send(this.draft.next(this.says(epoch)));
     this.isBeating = false;
     if (this.isOver || this.isAway) return;
-    // It was fenced meanwhile: the answer is about somebody that is no more.
-    if (epoch !== this.memberEpoch) this.draft.forget();
+    // It was fenced or away meanwhile: the answer is about somebody that is no more.
+    if (epoch !== this.memberEpoch || absences !== this.absences) this.draft.forget();
     else if (failed(outcome)) this.beatFailed(outcome);
     else this.heard(outcome.value);
     if (this.problem !== null) return;
@@ -224,13 +238,15 @@ export class GroupMembership implements Membership {
 
   /** The application hasn't polled for too long: the others shall have its partitions. */
   private async expire(): Promise<void> {
-    if (this.isOver || this.memberEpoch === JOIN_EPOCH) return;
+    if (this.isOver || !this.hasBegun || this.isAway) return;
     this.alarm.cancel();
     this.isAway = true;
+    this.absences++;
     this.hasLost = true;
     this.target = null;
     this.memberEpoch = JOIN_EPOCH;
     this.draft.forget();
+    // Behind a join that is under way: whatever comes of that, the member is gone then.
     await this.sayGoodbye();
   }
 

@@ -4,6 +4,8 @@ import { Coordinator, CoordinatorKey } from "../coordinator.ts";
 import { type BookOptions, TopicBook } from "../topic-book.ts";
 import type { ConsumerSettings } from "./settings.ts";
 
+const LANES = ["lookup", "fetch", "group", "group-join"];
+
 export function openBook(
   client: Client,
   settings: ConsumerSettings,
@@ -16,6 +18,11 @@ export function openBook(
     requestTimeoutMs: settings["request.timeout.ms"],
     mayCreate: settings["allow.auto.create.topics"],
   });
+}
+
+/** Nobody uses the consumer's connections any more. */
+export function releaseLanes(client: Client, lane: string): void {
+  for (const name of LANES) client.ports.transport.release?.(`${lane}-${name}`);
 }
 
 /** The coordinator of the consumer's group; null without one. */

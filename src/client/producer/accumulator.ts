@@ -31,6 +31,10 @@ export class Accumulator {
     this.options = options;
   }
 
+  get isEmpty(): boolean {
+    return this.queues.size === 0;
+  }
+
   append(topic: string, partition: number, pending: PendingRecord, nowMs: number): Appended {
     const { batches } = this.queue(topic, partition);
     const { batchSizeBytes } = this.options;

@@ -1,22 +1,23 @@
-import type { TimerHandle } from "#ports/timers.ts";
 import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import type { RecordHeader } from "#records/record.ts";
 import { attempts } from "../attempts.ts";
 import { estimatedBytes } from "../batches.ts";
 import type { Client } from "../client.ts";
+import { isUnauthorized } from "../error-kinds.ts";
 import type { TopicView } from "../metadata.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { within } from "../retry.ts";
 import { Signal } from "../signal.ts";
 import { isHopeless, TopicBook } from "../topic-book.ts";
 import type { GroupMetadata, OffsetAndMetadata } from "../topic-partition.ts";
-import type { PendingRecord, RecordMetadata } from "./batch.ts";
+import type { Identity, PendingRecord, RecordMetadata } from "./batch.ts";
 import { Partitioning } from "./partitioning.ts";
 import { Sender } from "./sender.ts";
 import { Sequences } from "./sequences.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./settings.ts";
 import { initProducerId } from "./transaction-requests.ts";
 import { Transactions } from "./transactions.ts";
+import { type Waiting, WaitingRecords } from "./waiting-records.ts";
 
 /** A record to be written. */
 export interface OutgoingRecord {
@@ -31,17 +32,11 @@ export interface OutgoingRecord {
   readonly timestampMs?: number;
 }
 
-/** A record that can't be put into a batch yet: its topic isn't known, or there is no memory. */
-interface Waiting {
-  readonly record: OutgoingRecord;
-  readonly pending: PendingRecord;
-  timer: TimerHandle | null;
-}
-
 /** What became of a record that was to be put into a batch. A failure: it never can be. */
 const TAKEN = success(true);
 const HAS_TO_WAIT = success(false);
 const CLOSED = failure(ErrorCode.OPERATION_NOT_ATTEMPTED, "The producer is closed.");
+const TOO_MUCH_WAITS = failure(ErrorCode.REQUEST_TIMED_OUT, "Too much waits already: await room().");
 /** Records say how far their timestamps lie apart in numbers of this size. */
 const MAX_TIMESTAMP_MS = 2 ** 51;
 const LONGEST_MS = 2_147_483_647;
@@ -73,8 +68,7 @@ export class Producer {
   private readonly transactions: Transactions | null;
   /** Notified when a batch has ended. */
   private readonly progress: Signal;
-  /** Records that wait, by topic, in order. */
-  private readonly waiting = new Map<string, Waiting[]>();
+  private readonly waiting: WaitingRecords<OutgoingRecord>;
   /** Records without an outcome, by the flush that they came before; the last one is still open. */
   private undelivered: { count: number }[] = [{ count: 0 }];
   private isAskingForIdentity = false;
@@ -89,6 +83,7 @@ export class Producer {
     const { ports } = client;
     this.lane = `producer-${ports.random.uuid()}`;
     this.progress = new Signal(ports.timers);
+    this.waiting = new WaitingRecords(Math.max(settings["buffer.memory"], settings["max.request.size"]));
     this.partitioning = new Partitioning(settings, ports.random);
     this.sequences = settings["enable.idempotence"] ? new Sequences() : null;
     this.book = new TopicBook(client, {
@@ -139,7 +134,8 @@ export class Producer {
    * must stay as they are until then. Records of one partition are written in the order of the calls, which needn't wait for each other.
    *
    * MESSAGE_TOO_LARGE: more than `max.request.size`; REQUEST_TIMED_OUT: not delivered in time, or its topic wasn't known or no
-   * memory free in `max.block.ms`; INVALID_TXN_STATE: no transaction is open.
+   * memory free in `max.block.ms`, or as much as `buffer.memory` (one request at least) waited for that already;
+   * INVALID_TXN_STATE: no transaction is open.
    */
   send(record: OutgoingRecord): Promise<Outcome<RecordMetadata>> {
     if (this.isClosed) return Promise.resolve(CLOSED);
@@ -178,7 +174,7 @@ export class Producer {
 
   /** Resolves when there is room in `buffer.memory`: whoever writes much waits here, so that memory is what it says. */
   async room(): Promise<void> {
-    while (!this.isClosed && (this.waiting.size > 0 || this.sender.bufferedBytes >= this.settings["buffer.memory"])) {
+    while (!this.isClosed && (!this.waiting.isEmpty || this.sender.bufferedBytes >= this.settings["buffer.memory"])) {
       await this.progress.wait(Number.POSITIVE_INFINITY);
     }
   }
@@ -213,7 +209,8 @@ export class Producer {
 
   /**
    * Takes over the `transactional.id`: a producer that had it before is fenced, its open transaction ends. Once, before anything
-   * else; a retriable failure may be tried again. REQUEST_TIMED_OUT after `max.block.ms`: it goes on, and the same call waits for it.
+   * else; a retriable failure may be tried again, and so may one for want of a permission. REQUEST_TIMED_OUT after `max.block.ms`:
+   * it goes on, and the same call waits for it.
    */
   initTransactions(): Promise<Outcome<void>> {
     return this.transactions?.initialize() ?? Promise.resolve(NOT_TRANSACTIONAL);
@@ -250,8 +247,7 @@ export class Producer {
     this.isClosed = true;
     this.transactions?.close();
     this.book.close();
-    for (const entry of [...this.waiting.values()].flat()) this.settleWaiting(entry, CLOSED);
-    this.waiting.clear();
+    this.refuseWaiting(CLOSED);
     this.sender.close(CLOSED);
     this.progress.notify();
     transport.release?.(this.lane);
@@ -259,22 +255,20 @@ export class Producer {
 
   /** Appends the record, or lets it wait behind those of its topic that do. */
   private take(record: OutgoingRecord, pending: PendingRecord): void {
-    const row = this.waiting.get(record.topic);
-    if (row === undefined) {
-      this.book.track(record.topic);
-      const taken = this.append(record, pending);
-      if (taken === TAKEN) return;
-      if (failed(taken)) {
-        pending.settle(taken);
-        this.transactions?.broke(taken);
-        return;
-      }
+    const isFirst = !this.waiting.has(record.topic);
+    if (isFirst) this.book.track(record.topic);
+    const taken = isFirst ? this.append(record, pending) : HAS_TO_WAIT;
+    if (taken === TAKEN) return;
+    const refused = failed(taken) ? taken : this.waiting.fits(pending) ? null : TOO_MUCH_WAITS;
+    if (refused !== null) {
+      pending.settle(refused);
+      this.transactions?.broke(refused);
+      return;
     }
     const timeoutMs = Math.min(this.settings["max.block.ms"], LONGEST_MS);
-    const entry: Waiting = { record, pending, timer: null };
+    const entry: Waiting<OutgoingRecord> = { record, pending, timer: null };
     entry.timer = this.client.ports.timers.set(() => this.tooLate(entry), timeoutMs);
-    if (row === undefined) this.waiting.set(record.topic, [entry]);
-    else row.push(entry);
+    this.waiting.add(entry);
     if (this.isFull(pending)) this.sender.urge();
   }
 
@@ -310,22 +304,22 @@ export class Producer {
     return TAKEN;
   }
 
-  private tooLate(entry: Waiting): void {
+  private tooLate(entry: Waiting<OutgoingRecord>): void {
     const { topic } = entry.record;
-    const row = this.waiting.get(topic)?.filter((other) => other !== entry) ?? [];
-    if (row.length === 0) this.waiting.delete(topic);
-    else this.waiting.set(topic, row);
+    this.waiting.remove(entry);
     const error = this.book.error(topic);
     const message =
       error === ErrorCode.NONE ? `No room for a record of ${topic} in max.block.ms.` : `${topic} isn't known.`;
     const reason = failure(isRetriable(error) ? error : ErrorCode.REQUEST_TIMED_OUT, message);
-    this.settleWaiting(entry, reason);
+    entry.pending.settle(reason);
     this.transactions?.broke(reason);
   }
 
-  private settleWaiting(entry: Waiting, reason: Failure): void {
-    entry.timer?.cancel();
-    entry.pending.settle(reason);
+  private refuseWaiting(reason: Failure): void {
+    for (const { timer, pending } of this.waiting.clear()) {
+      timer?.cancel();
+      pending.settle(reason);
+    }
   }
 
   private lookAgain(): void {
@@ -336,24 +330,19 @@ export class Producer {
 
   private admitWaiting(): void {
     const legal = this.problem ?? this.transactions?.mayWrite(true) ?? success(undefined);
-    let lost: Failure | null = null;
-    for (const [topic, row] of this.waiting) {
-      let count = 0;
-      for (const entry of row) {
-        const taken = failed(legal) ? legal : this.append(entry.record, entry.pending);
-        if (taken === HAS_TO_WAIT) break;
-        if (!failed(taken)) entry.timer?.cancel();
-        else {
-          this.settleWaiting(entry, taken);
-          if (taken !== legal) lost ??= taken;
-        }
-        count++;
+    const lost: Failure[] = [];
+    this.waiting.offer(({ record, pending, timer }) => {
+      const taken = failed(legal) ? legal : this.append(record, pending);
+      if (taken === HAS_TO_WAIT) return false;
+      timer?.cancel();
+      if (failed(taken)) {
+        pending.settle(taken);
+        if (taken !== legal) lost.push(taken);
       }
-      if (count === row.length) this.waiting.delete(topic);
-      else row.splice(0, count);
-    }
+      return true;
+    });
     // Not before all rows are in order: it leads here again.
-    if (lost !== null) this.transactions?.broke(lost);
+    if (lost.length > 0) this.transactions?.broke(lost[0]);
   }
 
   /** For idempotence alone; a transaction's producer id comes from its coordinator. */
@@ -366,16 +355,25 @@ export class Producer {
     const backoff = { firstMs: settings["retry.backoff.ms"], maxMs: settings["retry.backoff.max.ms"] };
     const isAgain = (reason: Failure) => !this.isClosed && isRetriable(reason.errorCode);
     const limits = { deadlineMs: Number.POSITIVE_INFINITY, backoff, isAgain };
-    void attempts(client.ports, limits, () => initProducerId(null, from)).then((outcome) => {
+    const ask = () => (this.isClosed ? Promise.resolve(CLOSED) : initProducerId(null, from));
+    void attempts<Identity>(client.ports, limits, ask).then((outcome) => {
       this.isAskingForIdentity = false;
       if (this.isClosed) return;
-      if (failed(outcome)) {
-        this.problem = outcome;
-        this.sender.close(outcome);
-        this.admitWaiting();
-      } else this.sequences?.adopt(outcome.value, false);
+      if (failed(outcome)) this.noIdentity(outcome);
+      else this.sequences?.adopt(outcome.value, false);
       this.sender.schedule();
     });
+  }
+
+  private noIdentity(reason: Failure): void {
+    if (isUnauthorized(reason.errorCode)) {
+      // The permission may come any time: the next record asks again.
+      this.sender.drop(reason);
+    } else {
+      this.problem = reason;
+      this.sender.close(reason);
+    }
+    this.refuseWaiting(reason);
   }
 }
 

@@ -36,7 +36,7 @@ export interface SenderParts {
   readonly gate: TransactionGate | null;
   /** Batches have ended: there is room. */
   readonly onRoom: () => void;
-  /** A producer id is needed, and none is known. */
+  /** A producer id is needed for what waits, and none is known. */
   readonly needsIdentity: () => void;
 }
 
@@ -113,6 +113,14 @@ export class Sender {
     this.inFlight.clear();
   }
 
+  /** Fails what waits to be sent. */
+  drop(reason: Failure): void {
+    for (const batch of [...this.accumulator.batches()]) {
+      this.accumulator.take(batch);
+      this.giveUp(batch, reason);
+    }
+  }
+
   private nowMs(): number {
     return this.parts.client.ports.clock.nowMs();
   }
@@ -187,7 +195,7 @@ export class Sender {
     }
     if (gate === null) sequences.bump();
     if (sequences.identity !== null) return true;
-    this.parts.needsIdentity();
+    if (!this.accumulator.isEmpty) this.parts.needsIdentity();
     return false;
   }
 

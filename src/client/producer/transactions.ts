@@ -2,7 +2,7 @@ import { ErrorCode, isRetriable } from "#protocol/errors.ts";
 import { attempts } from "../attempts.ts";
 import type { Client } from "../client.ts";
 import { Coordinator, CoordinatorKey } from "../coordinator.ts";
-import { isFatalForTransactions } from "../error-kinds.ts";
+import { isFatalForTransactions, isUnauthorized } from "../error-kinds.ts";
 import { type Failure, failed, failure, type Outcome, success } from "../outcome.ts";
 import { within } from "../retry.ts";
 import {
@@ -110,8 +110,8 @@ export class Transactions implements TransactionGate {
     const outcome = await this.again(this.maxBlockDeadlineMs(), () => this.askForIdentity(undefined));
     if (failed(outcome)) {
       this.initializing = null;
-      this.state.phase = "uninitialized";
-      this.state.fail(outcome);
+      if (this.state.phase === "initializing") this.state.phase = "uninitialized";
+      if (!isUnauthorized(outcome.errorCode)) this.state.fail(outcome);
       return outcome;
     }
     this.parts.sequences.adopt(outcome.value, true);
@@ -122,7 +122,11 @@ export class Transactions implements TransactionGate {
   private async askForIdentity(identity: Identity | undefined): Promise<Outcome<Identity>> {
     const { client, transactionalId, settings } = this.parts;
     const found = await this.coordinator.find();
-    if (failed(found)) return found;
+    if (failed(found)) {
+      // Who may not even ask for its coordinator is at an end, as Kafka's own producer is.
+      this.state.fail(found);
+      return found;
+    }
     const offered = await hasTransactionsV2(client, found.value, this.call);
     if (failed(offered)) {
       this.coordinator.note(offered.errorCode);
@@ -265,7 +269,6 @@ export class Transactions implements TransactionGate {
   }
 
   private async runEnd(committed: boolean): Promise<Outcome<void>> {
-    const before = this.state.problem;
     this.state.phase = committed ? "committing" : "aborting";
     if (!committed) this.state.problem = null;
     this.parts.schedule();
@@ -274,11 +277,9 @@ export class Transactions implements TransactionGate {
     if (this.state.problem !== null) return toCommit(this.state.problem);
     // Closing has given up records: what is left isn't the transaction.
     if (this.isClosed) return this.endFailed(CLOSED);
-    // The coordinator wouldn't take an end under a producer id that it doesn't know any more.
-    const isForgotten = before?.errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
-    const settled = isForgotten ? success(undefined) : await this.settleDoubts();
+    const settled = await this.settleDoubts();
     if (failed(settled)) return this.endFailed(settled);
-    if (this.state.hasStarted && !isForgotten) {
+    if (this.state.hasStarted) {
       const { isV2 } = this.state;
       const ended = await this.untilClosed(() =>
         this.atCoordinator((brokerId, caller) => endTransaction(brokerId, caller, { committed, isV2 })),
@@ -286,7 +287,7 @@ export class Transactions implements TransactionGate {
       if (failed(ended)) return this.endFailed(ended);
       if (ended.value !== null) this.parts.sequences.adopt(ended.value, true);
     }
-    if (isForgotten || (this.state.needsBump && !committed)) {
+    if (this.state.needsBump && !committed) {
       const current = this.parts.sequences.identity ?? undefined;
       const bumped = await this.untilClosed(() => this.askForIdentity(current));
       if (failed(bumped)) return this.endFailed(bumped);
@@ -309,7 +310,7 @@ export class Transactions implements TransactionGate {
         return outcome.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION ? success(undefined) : outcome;
       });
       if (this.isClosed) return CLOSED;
-      if (failed(added) && isEndOfIdentity(added)) return added;
+      if (failed(added) && isFatalForTransactions(added.errorCode)) return added;
     }
     return success(undefined);
   }
@@ -381,9 +382,4 @@ function toCommit(problem: Failure): Failure {
 /** May the request have been carried out all the same? A coordinator that loses its place, or a replica, says no more than that. */
 function isUncertain({ errorCode }: Failure): boolean {
   return UNCERTAIN.has(errorCode);
-}
-
-/** With this producer id and epoch nothing can be ended any more. */
-function isEndOfIdentity({ errorCode }: Failure): boolean {
-  return isFatalForTransactions(errorCode) || errorCode === ErrorCode.INVALID_PRODUCER_ID_MAPPING;
 }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { Client } from "#client/client.ts";
 import { openConsumer } from "#client/consumer/consumer.ts";
 import { ApiKey } from "#protocol/api-keys.ts";
 import { ErrorCode } from "#protocol/errors.ts";
 import { coreClient, createTopics } from "../../doubles/core-client.ts";
+import { ManualTime } from "../../doubles/manual-time.ts";
+import { compression, noRandom } from "../../doubles/rest-cluster.ts";
+import { ScriptedBrokers } from "../../doubles/scripted-brokers.ts";
 import { valueOf } from "../../doubles/tcp-client.ts";
 import { T0 } from "./setup.ts";
 
@@ -48,5 +52,24 @@ describe("a time-out", () => {
     expect(transport.count(ApiKey.FindCoordinator)).toBe(1);
     expect(transport.count(ApiKey.OffsetCommit)).toBe(0);
     await run(consumer.close(0));
+  });
+});
+
+describe("a question for committed offsets", () => {
+  it("is asked again when the member's epoch has grown meanwhile", async () => {
+    const time = new ManualTime();
+    let count = 0;
+    const brokers = new ScriptedBrokers()
+      .on(ApiKey.FindCoordinator, () => ({ coordinators: [{ key: "g", nodeId: 1, host: "h", port: 1 }] }))
+      .on(ApiKey.OffsetFetch, () => {
+        if (++count === 1) return { groups: [{ groupId: "g", errorCode: ErrorCode.STALE_MEMBER_EPOCH }] };
+        const partitions = [{ partitionIndex: 0, committedOffset: 5 }];
+        return { groups: [{ groupId: "g", topics: [{ name: "t", partitions }] }] };
+      });
+    const ports = { transport: brokers, clock: time, timers: time, random: noRandom, ...compression };
+    const consumer = valueOf(openConsumer(new Client(ports, { clientId: "test" }), { "group.id": "g" }));
+    expect(valueOf(await consumer.committed([T0])).get("t/0")).toMatchObject({ offset: 5 });
+    expect(count).toBe(2);
+    await consumer.close(0);
   });
 });

@@ -53,6 +53,22 @@ describe("a consumer that reads from a follower", () => {
     expect(asked().at(-1)).toBe(LEADER);
     await consumer.close();
   });
+
+  it("asks the leader again when metadata.max.age.ms is over", async () => {
+    const { client, follower, time, asked } = world();
+    const consumer = valueOf(openConsumer(client, { "client.rack": "r", "metadata.max.age.ms": 5_000 }));
+    consumer.assign([T0]);
+    consumer.seek(T0, 0);
+    valueOf(await consumer.poll(100));
+    follower.isNamed = false;
+    await time.advance(4_000);
+    valueOf(await consumer.poll(100));
+    expect(asked().at(-1)).toBe(FOLLOWER);
+    await time.advance(1_500);
+    valueOf(await consumer.poll(100));
+    expect(asked().at(-1)).toBe(LEADER);
+    await consumer.close();
+  });
 });
 
 describe("a consumer that nobody polls", () => {

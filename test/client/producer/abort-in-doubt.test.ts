@@ -112,22 +112,18 @@ describe("an abort in transactions V1 after a request whose fate isn't known", (
     await producer.close();
   });
 
-  it("is over when the identity is: nothing can follow", async () => {
-    const { producer, ends, abortWhileAdding } = await coordinator(["lost before", "PRODUCER_FENCED"]);
-    expect(await abortWhileAdding()).toMatchObject({ errorCode: ErrorCode.PRODUCER_FENCED });
-    expect(ends()).toEqual([]);
-    expect(producer.beginTransaction()).toMatchObject({ errorCode: ErrorCode.PRODUCER_FENCED });
-    await producer.close();
-  });
-
-  it("begins anew with another producer id when the coordinator has forgotten it", async () => {
-    const { producer, ends, abortWhileAdding } = await coordinator(["lost before", "INVALID_PRODUCER_ID_MAPPING"]);
-    expect(await abortWhileAdding()).toMatchObject({ errorCode: ErrorCode.INVALID_PRODUCER_ID_MAPPING });
-    valueOf(await producer.abortTransaction());
-    expect(ends()).toEqual([]);
-    valueOf(producer.beginTransaction());
-    await producer.close();
-  });
+  it.each(["PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"] as const)(
+    "is over when the identity is, by %s: nothing can follow",
+    async (name) => {
+      const { producer, brokers, ends, abortWhileAdding } = await coordinator(["lost before", name]);
+      expect(await abortWhileAdding()).toMatchObject({ errorCode: ErrorCode[name] });
+      expect(await producer.abortTransaction()).toMatchObject({ errorCode: ErrorCode[name] });
+      expect(ends()).toEqual([]);
+      expect(brokers.bodies(ApiKey.InitProducerId)).toHaveLength(1);
+      expect(producer.beginTransaction()).toMatchObject({ errorCode: ErrorCode[name] });
+      await producer.close();
+    },
+  );
 });
 
 describe("a producer that is closed while partitions are being added (V1)", () => {

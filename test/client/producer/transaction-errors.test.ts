@@ -62,6 +62,56 @@ describe("a transactional producer's errors", () => {
     await producer.close();
   });
 
+  it.each(["TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"] as const)(
+    "in InitProducerId: after %s it may be asked for again",
+    async (name) => {
+      const { brokers, producer } = await world(2);
+      const answer = brokers.scripts.get(ApiKey.InitProducerId) ?? (() => ({}));
+      brokers.on(ApiKey.InitProducerId, () => ({ errorCode: ErrorCode[name] }));
+      expect(await producer.initTransactions()).toMatchObject({ errorCode: ErrorCode[name] });
+      expect(producer.beginTransaction()).toMatchObject({ errorCode: ErrorCode.INVALID_TXN_STATE });
+      brokers.on(ApiKey.InitProducerId, answer);
+      valueOf(await producer.initTransactions());
+      valueOf(producer.beginTransaction());
+      valueOf(await producer.send(RECORD));
+      valueOf(await producer.commitTransaction());
+      await producer.close();
+    },
+  );
+
+  it("are final when the coordinator may not even be asked for", async () => {
+    const { brokers, producer } = await world(2);
+    const errorCode = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    brokers.on(ApiKey.FindCoordinator, () => ({ coordinators: [{ key: "x", errorCode }] }));
+    expect(await producer.initTransactions()).toMatchObject({ errorCode });
+    const asked = brokers.seen.length;
+    expect(await producer.initTransactions()).toMatchObject({ errorCode });
+    expect(brokers.seen).toHaveLength(asked);
+    await producer.close();
+  });
+
+  it("are final when the coordinator doesn't know the producer id any more, whoever says so", async () => {
+    const errorCode = ErrorCode.INVALID_PRODUCER_ID_MAPPING;
+    for (const apiKey of [ApiKey.Produce, ApiKey.TxnOffsetCommit, ApiKey.EndTxn]) {
+      const { brokers, producer } = await world(2);
+      const answers: Record<number, (body: ProduceRequest) => object> = {
+        [ApiKey.Produce]: (body) => produced(body, errorCode),
+        [ApiKey.TxnOffsetCommit]: () => ({ topics: [{ name: "t", partitions: [{ partitionIndex: 0, errorCode }] }] }),
+        [ApiKey.EndTxn]: () => ({ errorCode }),
+      };
+      brokers.on(apiKey, answers[apiKey]);
+      valueOf(await producer.initTransactions());
+      valueOf(producer.beginTransaction());
+      await producer.send(RECORD);
+      await producer.sendOffsetsToTransaction([{ topic: "t", partition: 0, offset: 1 }], { groupId: "g" });
+      expect(await producer.commitTransaction()).toMatchObject({ errorCode });
+      expect(await producer.abortTransaction()).toMatchObject({ errorCode });
+      expect(producer.beginTransaction()).toMatchObject({ errorCode });
+      expect(brokers.bodies(ApiKey.InitProducerId)).toHaveLength(1);
+      await producer.close();
+    }
+  });
+
   it("of an offset commit break the transaction, and of a lost group, too", async () => {
     for (const errorCode of [
       ErrorCode.ILLEGAL_GENERATION,

@@ -49,6 +49,8 @@ final class Transactions {
       producer.beginTransaction();
       send(producer, topic, "b0", "b1", "b2");
       producer.sendOffsetsToTransaction(Map.of(consumed, new OffsetAndMetadata(9)), new ConsumerGroupMetadata(topic));
+      // An abort takes back what the client hasn't sent yet; this is to be written, and aborted then.
+      producer.flush();
       producer.abortTransaction();
       producer.beginTransaction();
       send(producer, topic, "c0");

@@ -108,8 +108,14 @@ describe("dead letters of a share group", () => {
     const broker = cluster.broker(1);
     const log = broker.lead(broker.cluster.topicByName("dlq.g"), 0);
     if (typeof log === "number") throw new Error("no log");
+    const refused = {
+      kind: "refused",
+      errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+      errorMessage: "",
+      recordErrors: [],
+    } as const;
     const append = vi.spyOn(log, "append");
-    append.mockReturnValue({ kind: "refused", errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+    append.mockReturnValue(refused);
     await member.acknowledge([{ first: 0, last: values.length - 1, types: [REJECT] }]);
     for (let second = 0; second < 60; second++) await cluster.time.advance(1_000);
     expect(append).toHaveBeenCalledTimes(5);

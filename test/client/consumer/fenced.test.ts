@@ -137,7 +137,7 @@ describe.each(PROTOCOLS)("a commit that is tried again (%s)", (protocol) => {
     const commits = consumer.assignment().map((one) => consumer.commitSync([{ ...one, offset: 3 }]));
     await at.until(() => at.transport.count(ApiKey.OffsetCommit) === 4);
     for (const [index, commit] of commits.entries()) if (index > 0) valueOf(await at.run(commit));
-    const other = quiet(at, { "group.protocol": protocol, ...options });
+    const other = quiet(at, options);
     const isShared = () => consumer.assignment().length === 2 && other.assignment().length === 2;
     while (!isShared()) await at.run(Promise.all([consumer.poll(100), other.poll(100)]));
     expect(consumer.groupMetadata().generationIdOrMemberEpoch).not.toBe(before);

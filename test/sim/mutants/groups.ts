@@ -35,7 +35,7 @@ const CONSUMER_MUTANTS: readonly Mutant[] = [
     from: "  if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;\n  if (producer",
     to: "  if (member === undefined) return ErrorCode.NONE;\n  if (producer",
     seeds: 100,
-    foundBy: 12,
+    foundBy: 69,
   },
   {
     name: "a consumer group never loses a member that is silent",

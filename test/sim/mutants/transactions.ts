@@ -115,7 +115,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  if (current.producerEpoch !== producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     to: "  if (current.producerEpoch < producerEpoch) return withoutProducerId(ErrorCode.PRODUCER_FENCED);\n  switch",
     seeds: 200,
-    foundBy: 17,
+    foundBy: 40,
   },
   {
     name: "nobody asks whether a batch belongs to its transaction",
@@ -163,7 +163,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     from: "  return ErrorCode.PRODUCER_FENCED;\n}",
     to: "  return { producerId, producerEpoch, lastProducerEpoch };\n}",
     seeds: 200,
-    foundBy: 10,
+    foundBy: 17,
   },
   {
     name: "a replay forgets where a transaction has written",

@@ -40,6 +40,13 @@ function lastBatchAt(bytes: Uint8Array): number {
   }
 }
 
+/** Of one member, for partition 0 of the topics. */
+function shareFetchDraft(topicIds: readonly string[], shareSessionEpoch: number) {
+  const topics = topicIds.map((topicId) => ({ topicId, partitions: [{ partitionIndex: 0 }] }));
+  const limits = { maxWaitMs: 0, minBytes: 1, maxBytes: 1 << 20, maxRecords: 500, batchSize: 500 };
+  return { groupId: "g", memberId: "m", shareSessionEpoch, ...limits, topics };
+}
+
 describe("a damaged marker of a transaction", () => {
   async function open(configs: Record<string, string>, soundBefore: readonly string[] = []) {
     const cluster = await CoreCluster.open();
@@ -62,23 +69,10 @@ describe("a damaged marker of a transaction", () => {
         if ((view.getInt16(at + 21) & 0x20) !== 0) bytes[at + BATCH_HEADER_BYTES] = 0x7f;
       }
     });
-    const draft = {
-      groupId: "g",
-      memberId: "m",
-      shareSessionEpoch: 0,
-      maxWaitMs: 0,
-      minBytes: 1,
-      maxBytes: 1 << 20,
-      maxRecords: 500,
-      batchSize: 500,
-      topics: topicIds.map((topicId) => ({ topicId, partitions: [{ partitionIndex: 0 }] })),
-    };
     const answers = [];
     for (const shareSessionEpoch of [0, 1]) {
-      const { responses } = await restarted.call(ShareFetchRequest, ShareFetchResponse, 2, {
-        ...draft,
-        shareSessionEpoch,
-      });
+      const draft = shareFetchDraft(topicIds, shareSessionEpoch);
+      const { responses } = await restarted.call(ShareFetchRequest, ShareFetchResponse, 2, draft);
       const told = topicIds.map((topicId) => responses.find((one) => one.topicId === topicId)?.partitions[0]);
       answers.push(told.map((one) => [one?.errorCode, one?.acquiredRecords.map(({ lastOffset }) => lastOffset)]));
     }
@@ -165,17 +159,8 @@ it("a damaged index of aborted transactions is told of its partition alone", asy
     expect(responses.map(({ partitions }) => partitions[0].errorCode)).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, 0]);
     expect(responses[1].partitions[0].records?.length).toBeGreaterThan(0);
   }
-  const { responses } = await restarted.call(ShareFetchRequest, ShareFetchResponse, 2, {
-    groupId: "g",
-    memberId: "m",
-    shareSessionEpoch: 0,
-    maxWaitMs: 0,
-    minBytes: 1,
-    maxBytes: 1 << 20,
-    maxRecords: 500,
-    batchSize: 500,
-    topics: [t, topicId].map((id) => ({ topicId: id, partitions: [{ partitionIndex: 0 }] })),
-  });
+  const shared = shareFetchDraft([t, topicId], 0);
+  const { responses } = await restarted.call(ShareFetchRequest, ShareFetchResponse, 2, shared);
   const told = [t, topicId].map((id) => responses.find((answer) => answer.topicId === id)?.partitions[0].errorCode);
   expect(told).toEqual([ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.NONE]);
 });

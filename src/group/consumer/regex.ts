@@ -35,8 +35,10 @@ export const MAX_MATCH_STEPS = 50_000_000;
 const STEPS_PER_COMPILED_INSTRUCTION = 4_000;
 const STEPS_PER_CHARACTER = 100;
 
-/** What the topics of one expression may hold, as `resolvedBytes` counts: they are one record, which must fit into a batch of the log. One
- * that would come to more keeps the topics that it had. */
+/**
+ * What the topics of one expression may hold, as `resolvedBytes` counts: they are one record, which must fit into a batch of the log. One
+ * that would come to more keeps the topics that it had.
+ */
 export const MAX_RESOLVED_BYTES = 8 * 1024 * 1024;
 
 export function isRegex(regex: string): boolean {
